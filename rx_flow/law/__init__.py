@@ -1,0 +1,3 @@
+"""
+The law: what may happen to a prescription, and when. Pure; standard library only.
+"""
