@@ -1,0 +1,267 @@
+"""
+The audit log: every step, every refusal, every reading of clinical data. The only writer of `audit_entry`.
+
+An entry is exact bytes, linked to the one before it in its chain; a chain is a prescription, or a person or institution
+where no prescription is concerned. `idx` stays null: a sequencer numbers entries for the verifiable log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, tuple_
+
+from rx_flow.law.refusals import Code
+from rx_flow.law.standing import Actor, RxId, State
+from rx_flow.record.tables import audit_entry
+
+VERSION = 1
+
+
+class Outcome(StrEnum):
+    """
+    Whether it was done or refused.
+    """
+
+    OK = "ok"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """
+    Where an act is recorded: the code of this site, the request's trace id, and which institution sent it ("" if none).
+    """
+
+    site: str
+    trace: str
+    received_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    What is to be recorded; never a name, an identity number or a diagnosis. `actor` is None where nobody is known yet.
+    """
+
+    at: datetime
+    origin: Origin
+    actor: Actor | None
+    action: str
+    rx: RxId | None = None
+    source: State | None = None
+    target: State | None = None
+    outcome: Outcome = Outcome.OK
+    code: Code | None = None
+    document: str = ""
+    purpose: str = ""
+
+    @property
+    def area(self) -> str:
+        """The area of the prescription, else of the recording site."""
+        return self.rx[:6] if self.rx else self.origin.site[1:7]
+
+    @property
+    def chain(self) -> str:
+        """The chain that the entry continues."""
+        if self.rx:
+            return self.rx
+        if self.actor is None:
+            return f"site:{self.origin.site}"
+        person = self.actor.id != self.actor.institution
+        return f"staff:{self.actor.id}" if person else f"institution:{self.actor.institution}"
+
+    def body(self, seq: int, prev: str) -> bytes:
+        """The exact bytes to keep: canonical JSON, of text and whole numbers only."""
+        actor = self.actor
+        return orjson.dumps(
+            {
+                "v": VERSION,
+                "at": _rfc3339(self.at),
+                "site": self.origin.site,
+                "area": self.area,
+                "chain": self.chain,
+                "seq": seq,
+                "prev": prev,
+                "rx": self.rx,
+                "actor": actor and {"id": actor.id, "role": actor.role, "institution": actor.institution},
+                "action": self.action,
+                "from": self.source,
+                "to": self.target,
+                "outcome": self.outcome,
+                "code": self.code,
+                "document": self.document,
+                "purpose": self.purpose,
+                "trace": self.origin.trace,
+            },
+            option=orjson.OPT_SORT_KEYS,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """
+    An entry as it stands in the log.
+    """
+
+    area: str
+    chain: str
+    seq: int
+    prev: str
+    digest: str
+    body: bytes
+    idx: int | None
+    recorded_at: datetime
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The entry's fields, read from its bytes."""
+        content: dict[str, Any] = orjson.loads(self.body)
+        return content
+
+
+def _rfc3339(at: datetime) -> str:
+    if at.utcoffset() is None:
+        raise ValueError("a moment without a time zone cannot be recorded")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+_HEAD = (
+    select(audit_entry.c.seq, audit_entry.c.digest)
+    .where(audit_entry.c.area == bindparam("area"), audit_entry.c.chain == bindparam("chain"))
+    .order_by(audit_entry.c.seq.desc())
+    .limit(1)
+)
+_APPEND = insert(audit_entry)
+_LOCK = select(func.pg_advisory_xact_lock(bindparam("key")))
+
+
+def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
+    """
+    Add `entry` to the end of its chain.
+
+    `locked` says that the caller holds the prescription's row, so that nobody else continues the chain meanwhile;
+    otherwise PostgreSQL takes a lock of the chain. What slips past both hits the primary key and runs again.
+    """
+    if not locked and tx.dialect.name == "postgresql":
+        tx.execute(_LOCK, {"key": int.from_bytes(sha256(entry.chain.encode()).digest()[:8], signed=True)})
+    head = tx.execute(_HEAD, {"area": entry.area, "chain": entry.chain}).first()
+    seq, prev = (head.seq + 1, head.digest) if head else (1, "")
+    body = entry.body(seq, prev)
+    actor = entry.actor
+    tx.execute(
+        _APPEND,
+        {
+            "area": entry.area,
+            "chain": entry.chain,
+            "seq": seq,
+            "prev": prev,
+            "digest": sha256(body).hexdigest(),
+            "body": body,
+            "recorded_at": entry.at,
+            "rx": entry.rx,
+            "actor": actor.id if actor else None,
+            "role": actor.role.value if actor else None,
+            "institution": actor.institution if actor else None,
+            "action": entry.action,
+            "outcome": entry.outcome.value,
+            "code": entry.code.value if entry.code else None,
+        },
+    )
+
+
+def refused(
+    tx: Connection,
+    actor: Actor | None,
+    action: str,
+    *,
+    code: Code,
+    origin: Origin,
+    now: datetime,
+    rx: RxId | None = None,
+    document: str = "",
+) -> None:
+    """
+    Record that `action` was refused with `code`; for a transaction of its own, the refused one being undone.
+    """
+    append(
+        tx,
+        Entry(
+            at=now,
+            origin=origin,
+            actor=actor,
+            action=action,
+            rx=rx,
+            outcome=Outcome.DENIED,
+            code=code,
+            document=document,
+        ),
+    )
+
+
+def opened(
+    tx: Connection, actor: Actor, rx: RxId, *, purpose: str, origin: Origin, now: datetime, action: str = "open"
+) -> None:
+    """
+    Record that `actor` read the clinical content of `rx`, and what for.
+    """
+    append(tx, Entry(at=now, origin=origin, actor=actor, action=action, rx=rx, purpose=purpose))
+
+
+_FOUND = select(
+    audit_entry.c.area,
+    audit_entry.c.chain,
+    audit_entry.c.seq,
+    audit_entry.c.prev,
+    audit_entry.c.digest,
+    audit_entry.c.body,
+    audit_entry.c.idx,
+    audit_entry.c.recorded_at,
+)
+
+
+def entries(
+    tx: Connection,
+    *,
+    rx: str | None = None,
+    person: str | None = None,
+    institution: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    outcome: Outcome | None = None,
+    action: str | None = None,
+    limit: int = 100,
+    before: Recorded | None = None,
+) -> Sequence[Recorded]:
+    """
+    Return what was recorded, the newest first: `since` inclusive, `until` exclusive, `before` the last of a page.
+    """
+    c = audit_entry.c
+    wanted = [
+        column == value
+        for column, value in (
+            (c.rx, rx),
+            (c.actor, person),
+            (c.institution, institution),
+            (c.outcome, outcome and outcome.value),
+            (c.action, action),
+        )
+        if value is not None
+    ]
+    if rx is not None:
+        wanted.append(and_(c.area == rx[:6], c.chain == rx))
+    if since is not None:
+        wanted.append(c.recorded_at >= since)
+    if until is not None:
+        wanted.append(c.recorded_at < until)
+    order = tuple_(c.recorded_at, c.chain, c.seq)
+    if before is not None:
+        wanted.append(order < (before.recorded_at, before.chain, before.seq))
+    found = _FOUND.where(*wanted).order_by(c.recorded_at.desc(), c.chain.desc(), c.seq.desc()).limit(limit)
+    return [Recorded(*row) for row in tx.execute(found)]

@@ -1,0 +1,120 @@
+"""
+SQLite: one writer thread, one file, group commit. The only place that knows its pragmas.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import Empty
+from typing import TypeVar
+
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.pool import StaticPool
+
+from rx_flow.law.refusals import Code, Refused
+from rx_flow.record.database import Job, Jobs, answer
+
+R = TypeVar("R")
+
+GROUP_MAX = 128
+BUSY_TIMEOUT_MS = 10_000
+
+log = logging.getLogger(__name__)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    """Open the file so that a commit survives a power cut: WAL with FULL; NORMAL may lose the last ones."""
+    raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
+    raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    raw.execute("PRAGMA journal_mode=WAL")
+    raw.execute("PRAGMA synchronous=FULL")
+    raw.execute("PRAGMA foreign_keys=ON")
+    return raw
+
+
+class SQLite:
+    """
+    A connection that writes, owned by the writer thread, and one that only reads.
+    """
+
+    threads = 1
+    reads_inline = True
+
+    def __init__(self, url: str) -> None:
+        path = make_url(url).database or ""
+        self._raw = _connect(path)
+        reader = _connect(path)
+        reader.execute("PRAGMA query_only=ON")
+        self._raw_reader = reader
+        self._writer = create_engine("sqlite://", creator=lambda: self._raw, poolclass=StaticPool)
+        self._reader = create_engine("sqlite://", creator=lambda: reader, poolclass=StaticPool)
+        self._tx = self._writer.connect()
+        self._rx = self._reader.connect()
+        self._reading = threading.Lock()
+
+    def work(self, jobs: Jobs) -> None:
+        """Take whatever waits, run it as one group, commit, answer; until None comes."""
+        while (first := jobs.get()) is not None:
+            group = [first]
+            last = False
+            while len(group) < GROUP_MAX:
+                try:
+                    job = jobs.get_nowait()
+                except Empty:
+                    break
+                if job is None:
+                    last = True
+                    break
+                group.append(job)
+            self._commit(group)
+            answer(group)
+            if last:
+                return
+
+    def read(self, call: Callable[[Connection], R]) -> R:
+        """Run one query on one snapshot; readers never wait for the writer (WAL)."""
+        with self._reading:
+            self._raw_reader.execute("BEGIN")
+            try:
+                return call(self._rx)
+            finally:
+                self._raw_reader.execute("ROLLBACK")
+
+    def versions(self) -> frozenset[str]:
+        """Return what `alembic_version` holds; nothing where there is no such table."""
+        try:
+            return frozenset(row[0] for row in self._raw_reader.execute("SELECT version_num FROM alembic_version"))
+        except sqlite3.OperationalError:
+            return frozenset()
+
+    def close(self) -> None:
+        """Close both connections; the last one folds the log into the file."""
+        for tx, engine, raw in (
+            (self._rx, self._reader, self._raw_reader),
+            (self._tx, self._writer, self._raw),
+        ):
+            tx.close()
+            engine.dispose()
+            raw.close()
+
+    def _commit(self, group: list[Job]) -> None:
+        """Run a group: each job in its savepoint, all in one transaction; if that fails, every job is refused."""
+        raw = self._raw
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+            for job in group:
+                raw.execute("SAVEPOINT step")
+                # After a full disk SQLite has rolled everything back by itself; ROLLBACK TO then raises too.
+                if not job.run(self._tx):
+                    raw.execute("ROLLBACK TO step")
+                raw.execute("RELEASE step")
+            raw.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            log.warning("a group of %d could not be committed: %s", len(group), error.sqlite_errorname)
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            for job in group:
+                job.error = Refused(Code.BUSY, "the database cannot write now")
