@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 class Evidence:
     """
     The signed document of a step, its bytes sealed for keeping (None where a package keeps them); `also` follow it.
+
+    `ahead`: another authority has recorded documents in between that this site was not given, and says so.
     """
 
     document: Document
     action: str
     sealed: bytes | None = None
     also: tuple[Document, ...] = ()
+    ahead: bool = False
 
 
 _c = prescription.c
@@ -64,7 +67,17 @@ _MOVE = (
     .values(
         {
             name: bindparam(name)
-            for name in ("state", "first_reviewer", "nominated", "claimant", "second_reviewer", "seq", "head")
+            for name in (
+                "state",
+                "issued_at",
+                "valid_until",
+                "first_reviewer",
+                "nominated",
+                "claimant",
+                "second_reviewer",
+                "seq",
+                "head",
+            )
         }
     )
 )
@@ -140,6 +153,8 @@ def _check(standing: Standing, ask: Ask, row: Transition, evidence: Evidence) ->
     if (signer.id, signer.role, signer.institution) != (ask.actor.id, ask.actor.role, ask.actor.institution):
         raise Refused(Code.WRONG_SIGNER, ask.action)
     seq, head = standing.seq, standing.head
+    if evidence.ahead and document.seq > seq + 1:
+        seq, head = document.seq - 1, document.prev
     for each in (document, *evidence.also):
         if each.rx != standing.rx:
             raise Refused(Code.BAD_DOCUMENT, "the document is about another prescription")
@@ -159,6 +174,8 @@ def _move(tx: Connection, standing: Standing, moved: Standing) -> None:
             "k_seq": standing.seq,
             "k_head": standing.head,
             "state": moved.state.value,
+            "issued_at": moved.issued_at,  # a corrected prescription is issued anew
+            "valid_until": moved.valid_until,
             "first_reviewer": moved.first_reviewer,
             "nominated": moved.nominated,
             "claimant": moved.claimant,
