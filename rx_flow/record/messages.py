@@ -1,0 +1,190 @@
+"""
+The rows of the outbox: what this site owes others, in lanes, one for each receiver and prescription.
+
+`outbox` is what sites import; this is the only place that reads and writes the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from sqlalchemy import Connection, bindparam, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rx_flow.record.tables import outbox as _outbox
+
+MessageId = NewType("MessageId", str)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    What the receiver answered: HTTP status and body.
+    """
+
+    status: int
+    body: bytes
+
+
+class Unreachable(Exception):  # noqa: N818  Something that is the case, not a fault of ours.
+    """
+    The receiver gave no answer: whether it got the message is not known.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    One thing owed to `to` about `rx`, the n-th of its lane; `key` is the digest of the document in it.
+    """
+
+    to: str
+    rx: str
+    n: int
+    key: str
+    path: str
+    body: bytes
+
+    @property
+    def id(self) -> MessageId:
+        """Names the message at this site."""
+        return message_id(self.to, self.rx, self.n)
+
+
+def message_id(to: str, rx: str, n: int) -> MessageId:
+    """
+    Name the n-th message to `to` about `rx`.
+    """
+    return MessageId(f"{to}/{rx}/{n}")
+
+
+def parts(message: MessageId) -> tuple[str, str, int]:
+    """
+    Return receiver, prescription and number of a message.
+    """
+    to, rx, n = message.split("/")
+    return to, rx, int(n)
+
+
+_o = _outbox.c
+_NAMES = ("area", "rx", "receiver", "n", "key", "path", "body", "created_at")
+_lane = (_o.area == bindparam("area"), _o.rx == bindparam("rx"), _o.receiver == bindparam("receiver"))
+_next = select(
+    bindparam("area", type_=_o.area.type),
+    bindparam("rx", type_=_o.rx.type),
+    bindparam("receiver", type_=_o.receiver.type),
+    func.coalesce(func.max(_o.n), 0) + literal(1, literal_execute=True),
+    bindparam("key", type_=_o.key.type),
+    bindparam("path", type_=_o.path.type),
+    bindparam("body", type_=_o.body.type),
+    bindparam("created_at", type_=_o.created_at.type),
+).where(*_lane)
+_conflict = ["area", "rx", "receiver", "key"]
+_PUT = {
+    "sqlite": sqlite.insert(_outbox).from_select(_NAMES, _next).on_conflict_do_nothing(index_elements=_conflict),
+    "postgresql": postgresql.insert(_outbox)
+    .from_select(_NAMES, _next)
+    .on_conflict_do_nothing(index_elements=_conflict),
+}
+_PUT_RETURNING = {name: statement.returning(_o.n) for name, statement in _PUT.items()}
+_NUMBER = select(_o.n).where(*_lane, _o.key == bindparam("key"))
+_MESSAGE = (_o.receiver, _o.rx, _o.n, _o.key, _o.path, _o.body)
+_WAITING = select(*_MESSAGE).where(*_lane, _o.answered_at.is_(None)).order_by(_o.n)
+_RECEIVER = (
+    select(_o.receiver).where(_o.answered_at.is_(None), _o.receiver > bindparam("after")).order_by(_o.receiver).limit(1)
+)
+_LANES = (
+    select(_o.rx)
+    .where(_o.answered_at.is_(None), _o.receiver == bindparam("receiver"), _o.rx > bindparam("after"))
+    .distinct()
+    .order_by(_o.rx)
+    .limit(bindparam("count"))
+)
+_REPLY = select(_o.status, _o.reply).where(*_lane, _o.n == bindparam("n"))
+_ANSWERED = (
+    update(_outbox)
+    .where(
+        _o.area == bindparam("k_area"),
+        _o.rx == bindparam("k_rx"),
+        _o.receiver == bindparam("k_receiver"),
+        _o.n == bindparam("k_n"),
+        _o.answered_at.is_(None),
+    )
+    .values(body=None, answered_at=bindparam("answered_at"), status=bindparam("status"), reply=bindparam("reply"))
+)
+
+
+def put(tx: Connection, *, to: str, path: str, body: bytes, rx: str, area: str, key: str, now: datetime) -> MessageId:
+    """
+    Owe `body` to `to`, after everything already owed to it about `rx`; the same key twice is the same message.
+    """
+    values = {
+        "area": area,
+        "rx": rx,
+        "receiver": to,
+        "key": key,
+        "path": path,
+        "body": body,
+        "created_at": now,
+    }
+    n = tx.execute(_PUT_RETURNING[tx.dialect.name], values).scalar()
+    if n is None:
+        n = tx.execute(_NUMBER, {"area": area, "rx": rx, "receiver": to, "key": key}).scalar_one()
+    return message_id(to, rx, n)
+
+
+def waiting(tx: Connection, to: str, rx: str) -> tuple[Message, ...]:
+    """
+    Return what is still owed to `to` about `rx`, the oldest first.
+    """
+    found = tx.execute(_WAITING, {"area": rx[:6], "rx": rx, "receiver": to})
+    return tuple(Message(*row) for row in found)
+
+
+def receivers(tx: Connection) -> tuple[str, ...]:
+    """
+    Return to whom anything is owed: one step of the index for each, however much waits.
+    """
+    found: list[str] = []
+    after = ""
+    while (receiver := tx.execute(_RECEIVER, {"after": after}).scalar()) is not None:
+        found.append(receiver)
+        after = receiver
+    return tuple(found)
+
+
+def lanes(tx: Connection, to: str, *, after: str, count: int) -> tuple[str, ...]:
+    """
+    Return the next `count` prescriptions, beyond `after`, about which something is owed to `to`.
+    """
+    return tuple(tx.scalars(_LANES, {"receiver": to, "after": after, "count": count}))
+
+
+def reply(tx: Connection, message: MessageId) -> Reply | None:
+    """
+    Return what was answered to a message; None while it waits.
+    """
+    to, rx, n = parts(message)
+    row = tx.execute(_REPLY, {"area": rx[:6], "rx": rx, "receiver": to, "n": n}).first()
+    return None if row is None or row[0] is None else Reply(row[0], row[1])
+
+
+def answered(tx: Connection, message: Message, got: Reply, now: datetime) -> bool:
+    """
+    Close a message with its reply and drop its body; False if that has been done before.
+    """
+    done = tx.execute(
+        _ANSWERED,
+        {
+            "k_area": message.rx[:6],
+            "k_rx": message.rx,
+            "k_receiver": message.to,
+            "k_n": message.n,
+            "answered_at": now,
+            "status": got.status,
+            "reply": got.body,
+        },
+    )
+    return done.rowcount == 1
