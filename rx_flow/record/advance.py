@@ -105,6 +105,18 @@ def create(tx: Connection, standing: Standing) -> None:
     tx.execute(_CREATE, values | {"state": standing.state.value, "created_at": standing.issued_at})
 
 
+def nominate(tx: Connection, standing: Standing, pharmacy: str | None, *, entry: audit.Entry) -> Standing:
+    """
+    Write which pharmacy the patient chose (None: whoever is shown the code) and the entry of it; no step of the law.
+
+    `standing` comes from `load(..., lock=True)` of the same transaction.
+    """
+    moved = replace(standing, nominated=pharmacy)
+    _move(tx, standing, moved)
+    audit.append(tx, entry, locked=True)
+    return moved
+
+
 def advance(tx: Connection, standing: Standing, ask: Ask, *, document: Evidence, origin: Origin) -> Standing:
     """
     Take a prescription one step further, and return where it then stands: state, documents and one entry, or nothing.
@@ -130,7 +142,7 @@ def advance(tx: Connection, standing: Standing, ask: Ask, *, document: Evidence,
     audit.append(
         tx,
         audit.Entry(
-            at=ask.now,
+            at=origin.received_at or ask.now,
             origin=origin,
             actor=ask.actor,
             action=ask.action,

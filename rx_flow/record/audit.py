@@ -37,11 +37,14 @@ class Outcome(StrEnum):
 class Origin:
     """
     Where an act is recorded: the code of this site, the request's trace id, and which institution sent it ("" if none).
+
+    `received_at` where that is not the time that counts for the law: a document delivered late, a dossier on intake.
     """
 
     site: str
     trace: str
     received_from: str = ""
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
