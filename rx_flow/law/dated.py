@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dated:
     """
     An entry in force from `valid_from` until the day before `valid_until`, or for good, as `source` says.
