@@ -53,21 +53,21 @@ def out_of_date(rx: Standing, ask: Ask) -> Code | None:
     return None if ask.now >= rx.valid_until else Code.STILL_VALID
 
 
-def supply_within_limit(rx: Standing, ask: Ask) -> Code | None:
+def supply_within_limit(_: Standing, ask: Ask) -> Code | None:
     """Days of supply within 处方管理办法 第十九条 and the rules of long prescriptions."""
     return None if ask.facts.supply_ok else Code.SUPPLY_TOO_LONG
 
 
-def findings_answered(rx: Standing, ask: Ask) -> Code | None:
+def findings_answered(_: Standing, ask: Ask) -> Code | None:
     """An approval over a serious finding states its reason."""
     return Code.FINDING_UNANSWERED if ask.facts.unanswered else None
 
 
-def picked_by_another(rx: Standing, ask: Ask) -> Code | None:
+def picked_by_another(_: Standing, ask: Ask) -> Code | None:
     """Who checks and hands out is not who picked (配药 / 核对)."""
     return None if ask.facts.picker and ask.facts.picker != ask.actor.id else Code.PICKER_REQUIRED
 
 
-def all_lots(rx: Standing, ask: Ask) -> Code | None:
+def all_lots(_: Standing, ask: Ask) -> Code | None:
     """Lots and trace codes account for every unit prescribed."""
     return None if ask.facts.lots_complete else Code.LOTS_INCOMPLETE

@@ -43,8 +43,8 @@ class Code(StrEnum):
     # The guards of the table's rows.
     ANOTHER_INSTITUTION = "another_institution"
     NOT_THE_PRESCRIBER = "not_the_prescriber"
-    NOT_INDEPENDENT = "not_independent"
     NOT_THE_CLAIMANT = "not_the_claimant"
+    NOT_INDEPENDENT = "not_independent"
     NOMINATED_ELSEWHERE = "nominated_elsewhere"
     CODE_REQUIRED = "code_required"
     OUT_OF_DATE = "out_of_date"

@@ -33,7 +33,9 @@ class Transition:
 
 T, S, R = Transition, State, Role
 
+# The table reads across, one row a line, in columns.
 # fmt: off
+# ruff: noqa: E501
 TRANSITIONS: tuple[Transition, ...] = (
     # action         source       target       role                    document         guards                                             reason
     T("submit",      S.DRAFT,     S.SIGNED,    R.PRESCRIBER,           "prescription",  (g.author, g.in_date, g.supply_within_limit)),
