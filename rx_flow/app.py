@@ -1,0 +1,252 @@
+"""
+From settings to a running app: one site alone (`build`), or every institution in one process (`embedded`).
+
+The only place that puts a site together and starts and stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rx_flow.auth import edge, openapi, problems, staff, tokens
+from rx_flow.auth.page import index
+from rx_flow.auth.passwords import Passwords
+from rx_flow.auth.peer import Peers
+from rx_flow.auth.sessions import Sessions
+from rx_flow.auth.site import Clock, Site, utc_now
+from rx_flow.config import Directory, Institution, Kind, Settings, Unfit
+from rx_flow.crypto.certificates import Trust
+from rx_flow.crypto.keyring import Keyring
+from rx_flow.record.database import Database
+from rx_flow.record.outbox import Reply, Sender
+from rx_flow.record.schema import heads, upgrade
+
+Background = Callable[[Site], Coroutine[Any, Any, None]]
+
+TITLES = {
+    Kind.HOSPITAL: "医院处方服务 hospital",
+    Kind.PLATFORM: "电子处方流转平台 platform",
+    Kind.PHARMACY: "定点零售药店服务 pharmacy",
+    Kind.SETTLEMENT: "医保结算服务 settlement",
+}
+
+
+def components(kind: Kind) -> tuple[str, ...]:
+    """
+    Return the parts of the schema that a site of this kind keeps: for `schema.heads` and `schema.upgrade`.
+    """
+    return ("record", "auth", kind.value)
+
+
+def open_site(settings: Settings, directory: Directory, *, clock: Clock = utc_now) -> Site:
+    """
+    Open an institution's keys and database; raise `Unfit` where they do not fit the settings, `SchemaOutdated` for old.
+    """
+    institution = directory.institution(settings.code)
+    if institution is None:
+        raise Unfit(f"{settings.code} is not in {settings.keys}/directory.json")
+    trust = Trust.load(settings.keys)
+    if settings.mode == "production" and trust.is_development:
+        raise Unfit("these are development keys: production needs keys of its own, see keys/README.md")
+    folder = settings.keys / settings.code
+    keyring = Keyring.load(folder, settings.passphrase)
+    directory = directory.moved(dict(settings.urls))
+    db = Database.open(settings.database_url, heads=heads(components(institution.kind)))
+    peers = Peers(institution.code, keyring.token, directory, clock=clock, seconds=settings.peer_seconds)
+
+    async def deliver(to: str, path: str, body: bytes) -> Reply:
+        return await peers.post(to, path, body)
+
+    delivery = importlib.import_module(f"rx_flow.{institution.kind}.delivery")
+    return Site(
+        institution=institution,
+        settings=settings,
+        directory=directory,
+        db=db,
+        keyring=keyring,
+        trust=trust,
+        clock=clock,
+        peers=peers,
+        sessions=Sessions(
+            idle=timedelta(minutes=settings.session_idle_minutes), whole=timedelta(minutes=settings.session_minutes)
+        ),
+        passwords=Passwords.load(folder),
+        sender=Sender(db, deliver, delivery.on_reply, clock=clock),
+    )
+
+
+@asynccontextmanager
+async def running(site: Site) -> AsyncIterator[None]:
+    """
+    Deliver what the site owes, and do what it does by itself, until the end; then close everything that is its own.
+    """
+    delivery = importlib.import_module(f"rx_flow.{site.kind}.delivery")
+    own: Background | None = getattr(delivery, "background", None)
+    task = asyncio.create_task(own(site)) if own is not None else None
+    site.sender.start()
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await site.sender.stop()
+        await site.peers.close()
+        await asyncio.to_thread(site.db.close)
+
+
+def create_app(site: Site) -> FastAPI:
+    """
+    Return the app of a site: its own routes, staff, tokens, the OpenAPI document with its page, and one shape of error.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with running(site):
+            yield
+
+    routes = importlib.import_module(f"rx_flow.{site.kind}.routes")
+    app = FastAPI(
+        title=TITLES[site.kind],
+        description=f"{site.institution.name} {site.institution.name_en} ({site.code})",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=openapi.RESPONSES,
+        redirect_slashes=False,
+    )
+    app.state.site = site
+    problems.install(app)
+    app.include_router(routes.router)
+    if site.kind is not Kind.PLATFORM:
+        app.include_router(staff.router)
+    app.include_router(tokens.router)
+    openapi.install(app)
+
+    @app.get("/healthz", tags=["self 自检"])
+    async def healthz() -> dict[str, str]:
+        """
+        服务是否在运行。Whether this service runs, and as whom.
+        """
+        return {"status": "ok", "code": site.code}
+
+    app.add_middleware(edge.Edge, bytes_max=site.settings.body_bytes_max)
+    return app
+
+
+def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """
+    Return the app of one institution alone, that reaches the others by the addresses of the directory and settings.
+    """
+    return create_app(open_site(settings, Directory.load(settings.keys), clock=clock))
+
+
+def prefix(institution: Institution, directory: Directory) -> str:
+    """
+    Return where an institution is mounted when all run in one process; the only one of its kind needs no code.
+    """
+    alone = institution.kind in {Kind.PLATFORM, Kind.SETTLEMENT} and len(directory.of_kind(institution.kind)) == 1
+    return f"/{institution.kind}" if alone else f"/{institution.kind}/{institution.code}"
+
+
+class Embedded:
+    """
+    Every institution of the directory in one process, each under its prefix; they speak to each other without a network.
+    """
+
+    def __init__(self, apps: Mapping[str, FastAPI]) -> None:
+        self.apps = dict(apps)  # by code
+        self.sites: dict[str, Site] = {code: app.state.site for code, app in apps.items()}
+        directory = next(iter(self.sites.values())).directory
+        self.prefixes = {code: prefix(site.institution, directory) for code, site in self.sites.items()}
+        self._at: dict[str, ASGIApp] = {self.prefixes[code]: app for code, app in apps.items()}
+        for site in self.sites.values():
+            for code, app in apps.items():
+                if code != site.code:
+                    site.peers.mount(code, app)
+        self._outside = edge.Edge(self._self, bytes_max=0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Hand a request to the institution of its path; what belongs to none is answered here.
+        """
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        parts = scope["path"].split("/", 3)
+        for depth in (2, 3):
+            root = "/".join(parts[:depth])
+            if (app := self._at.get(root)) is not None:
+                inner = {**scope, "root_path": scope.get("root_path", "") + root, "app_root_path": ""}
+                await app(inner, receive, send)
+                return
+        await self._outside(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """
+        Run every site until the end.
+        """
+        async with AsyncExitStack() as stack:
+            for site in self.sites.values():
+                await stack.enter_async_context(running(site))
+            yield
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with self.running():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _self(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`/healthz` and a list of who is here; everything else is not found."""
+        here = [
+            {"code": code, "kind": site.kind, "name": site.institution.name, "at": self.prefixes[code]}
+            for code, site in self.sites.items()
+        ]
+        if scope["path"] == "/healthz" and scope["method"] in {"GET", "HEAD"}:
+            answer = Response(orjson.dumps({"status": "ok", "sites": here}), media_type="application/json")
+        elif scope["path"] == "/" and scope["method"] in {"GET", "HEAD"}:
+            answer = Response(index(here), media_type="text/html")
+        else:
+            answer = problems.problem(404, "not_found", "", trace=problems.trace_of(Request(scope)))
+        await answer(scope, receive, send)
+
+
+def embedded(
+    data: Path,
+    keys: Path,
+    *,
+    passphrase: str = "",
+    clock: Clock = utc_now,
+    only: Iterable[str] = (),
+) -> Embedded:
+    """
+    Return every institution of the directory (or `only` these codes), with its database in `data`, brought up to date.
+    """
+    directory = Directory.load(keys)
+    wanted = set(only)
+    data.mkdir(parents=True, exist_ok=True)
+    apps: dict[str, FastAPI] = {}
+    for kind in Kind:
+        for institution in directory.of_kind(kind):
+            if wanted and institution.code not in wanted:
+                continue
+            url = f"sqlite:///{data / institution.code}.db"
+            upgrade(url, components(kind))
+            settings = Settings(institution.code, url, keys, passphrase=passphrase)
+            apps[institution.code] = create_app(open_site(settings, directory, clock=clock))
+    return Embedded(apps)

@@ -1,0 +1,53 @@
+"""
+The OpenAPI document of an app and its page: every operation says how it refuses, in the one shape. No outside assets.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from rx_flow.auth.page import page
+from rx_flow.auth.problems import MEDIA_TYPE, Problem, problems
+from rx_flow.law.refusals import Code
+
+_SHAPE: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+# What any operation may answer; routes add what is theirs with `responses=problems(...)`.
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    **problems(Code.TOO_LARGE, Code.MALFORMED, Code.BUSY),
+    "default": {"description": "问题详情 Problem (RFC 9457)", "content": _SHAPE},
+}
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    unauthenticated = problems(Code.UNAUTHENTICATED)[401]
+    for item in document["paths"].values():
+        for operation in item.values():
+            if operation.get("security"):
+                operation["responses"].setdefault("401", unauthenticated)
+    return document
+
+
+def install(app: FastAPI) -> None:
+    """
+    Give the app its OpenAPI document (made once, `/openapi.json`) and the page that shows it (`/docs`).
+    """
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    async def docs(_: Request) -> HTMLResponse:
+        return HTMLResponse(page(openapi()))
+
+    app.openapi = openapi  # type: ignore[method-assign]  FastAPI's documented way to change the document.
+    app.add_route("/docs", docs, include_in_schema=False)

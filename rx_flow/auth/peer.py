@@ -1,0 +1,149 @@
+"""
+The way to other institutions: one client for each site, with its access tokens. The only place that speaks HTTP outwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import httpx2
+import orjson
+from starlette.types import ASGIApp
+
+from rx_flow.auth import trace
+from rx_flow.config import Directory
+from rx_flow.crypto.keyring import SigningKey
+from rx_flow.crypto.tokens import client_assertion, nonce
+from rx_flow.record.outbox import Reply, Unreachable
+
+GRANT: Final = "client_credentials"
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# A token is renewed a little before it ends, so that it does not end on the way.
+EARLY: Final = timedelta(seconds=20)
+OK: Final = 200
+UNAUTHORISED: Final = 401
+CONNECT_SECONDS: Final = 3.0
+REPLY_BYTES_MAX: Final = 8 * 1024 * 1024
+
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str
+    until: datetime
+
+
+class Peers:
+    """
+    Every other institution, as this one reaches it: over the network, or in the same process (`mount`).
+
+    Every call raises `Unreachable` where no answer came, and otherwise returns whatever was answered, refusals included.
+    """
+
+    def __init__(
+        self, code: str, key: SigningKey, directory: Directory, *, clock: Callable[[], datetime], seconds: float = 10.0
+    ) -> None:
+        self._code = code
+        self._key = key
+        self._directory = directory
+        self._clock = clock
+        self._tokens: dict[str, _Token] = {}
+        self._gates: dict[str, asyncio.Lock] = {}
+        self._timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        self._mounted: dict[str, httpx2.AsyncClient] = {}
+        self._network: httpx2.AsyncClient | None = None
+
+    def mount(self, code: str, app: ASGIApp) -> None:
+        """
+        Reach an institution in this process from now on: the same requests, without a network between.
+        """
+        self._mounted[code] = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app))
+
+    async def post(self, code: str, path: str, body: bytes | dict[str, Any]) -> Reply:
+        """
+        Post JSON (or bytes that are JSON) to an institution, as ourselves.
+        """
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        return await self._authorised("POST", code, path, content)
+
+    async def get(self, code: str, path: str) -> Reply:
+        """
+        Ask an institution, as ourselves.
+        """
+        return await self._authorised("GET", code, path, b"")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for client in (*self._mounted.values(), self._network):
+            if client is not None:
+                await client.aclose()
+        self._network = None
+
+    async def _authorised(self, method: str, code: str, path: str, content: bytes) -> Reply:
+        """Send with the cached token; a 401 means that it is no longer believed: once more with a new one."""
+        token = await self._token(code)
+        reply = await self._send(method, code, path, content=content, kind=JSON, token=token.value)
+        if reply.status != UNAUTHORISED:
+            return reply
+        if self._tokens.get(code) is token:
+            del self._tokens[code]
+        token = await self._token(code)
+        return await self._send(method, code, path, content=content, kind=JSON, token=token.value)
+
+    async def _token(self, code: str) -> _Token:
+        known = self._tokens.get(code)
+        if known is not None and self._clock() < known.until:
+            return known
+        async with self._gates.setdefault(code, asyncio.Lock()):
+            known = self._tokens.get(code)
+            if known is None or self._clock() >= known.until:
+                known = self._tokens[code] = await self._buy(code)
+            return known
+
+    async def _buy(self, code: str) -> _Token:
+        """Buy an access token with a fresh assertion; an institution that will not sell one cannot be reached."""
+        now = self._clock()
+        assertion = client_assertion(self._key, issuer=self._code, audience=code, now=now, jti=nonce(16))
+        form = {"grant_type": GRANT, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+        reply = await self._send("POST", code, "/oauth/token", content=urlencode(form).encode(), kind=FORM)
+        if reply.status != OK:
+            raise Unreachable(f"{code} gave no token: {reply.status}")
+        try:
+            sold = orjson.loads(reply.body)
+            return _Token(str(sold["access_token"]), now + timedelta(seconds=int(sold["expires_in"])) - EARLY)
+        except (KeyError, TypeError, ValueError):
+            raise Unreachable(f"{code} gave no token that can be read") from None
+
+    async def _send(
+        self, method: str, code: str, path: str, *, content: bytes, kind: str, token: str | None = None
+    ) -> Reply:
+        institution = self._directory.institution(code)
+        if institution is None:
+            raise Unreachable(f"{code} is not in the directory")
+        headers = {"content-type": kind} if content else {}
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        if mine := trace.current():
+            headers["traceparent"] = trace.header(mine)
+        client = self._mounted.get(code)
+        url = f"http://{code}{path}" if client is not None else f"{institution.url}{path}"
+        try:
+            reply = await (client or self._connected()).request(
+                method, url, content=content, headers=headers, timeout=self._timeout
+            )
+        except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
+            raise Unreachable(f"{code}: {type(error).__name__}") from None
+        return Reply(reply.status_code, reply.content)
+
+    def _connected(self) -> httpx2.AsyncClient:
+        """The client is made inside the loop that uses it; proxies of the environment are not ours."""
+        if self._network is None:
+            self._network = httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(keepalive_expiry=4.0))
+        return self._network

@@ -1,0 +1,242 @@
+"""
+How a no looks on the wire: one shape for every error, RFC 9457 `application/problem+json`, the framework's included.
+
+The only place that knows HTTP status codes of refusals. Nothing of the request is ever echoed.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from rx_flow.auth.titles import TITLES
+from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.law.refusals import Code, Refused
+
+MEDIA_TYPE: Final = "application/problem+json"
+log = logging.getLogger(__name__)
+
+_C = Code
+STATUS: dict[Code, int] = {
+    **dict.fromkeys((_C.UNAUTHENTICATED, _C.WRONG_PIN, _C.REPLAYED_ASSERTION), 401),
+    **dict.fromkeys(
+        (
+            _C.WRONG_ROLE,
+            _C.WRONG_SIGNER,
+            _C.ANOTHER_INSTITUTION,
+            _C.NOT_THE_PRESCRIBER,
+            _C.NOT_INDEPENDENT,
+            _C.NOT_THE_CLAIMANT,
+            _C.NOMINATED_ELSEWHERE,
+            _C.CODE_REQUIRED,
+        ),
+        403,
+    ),
+    _C.NOT_FOUND: 404,
+    **dict.fromkeys(
+        (
+            _C.NUMBER_USED,
+            _C.DOCUMENT_REPLAYED,
+            _C.DOCUMENT_OUT_OF_ORDER,
+            _C.WRONG_STATE,
+            _C.STILL_VALID,
+            _C.TRACE_CODE_USED,
+            _C.QUOTE_CHANGED,
+            _C.NOT_SETTLED,
+            _C.ALREADY_DECIDED,
+            _C.CONFLICT,
+        ),
+        409,
+    ),
+    _C.OUT_OF_DATE: 410,
+    _C.TOO_LARGE: 413,
+    **dict.fromkeys(
+        (
+            _C.MALFORMED,
+            _C.MALFORMED_CODE,
+            _C.NOT_FOR_US,
+            _C.BAD_DOCUMENT,
+            _C.BAD_SIGNATURE,
+            _C.UNKNOWN_SIGNER,
+            _C.CERTIFICATE_EXPIRED,
+            _C.CLOCK_SKEW,
+            _C.REASON_REQUIRED,
+            _C.SUPPLY_TOO_LONG,
+            _C.FINDING_UNANSWERED,
+            _C.PICKER_REQUIRED,
+            _C.LOTS_INCOMPLETE,
+            _C.NOT_INSURED,
+        ),
+        422,
+    ),
+    _C.PIN_LOCKED: 423,
+    **dict.fromkeys((_C.PEER_UNREACHABLE, _C.BUSY), 503),
+}
+
+# What the client is told of a proof that does not hold; whatever is not named is a bad document.
+_R = Reason
+_UNTRUSTED: dict[Reason, Code] = {
+    _R.TOO_LARGE: Code.TOO_LARGE,
+    _R.NOT_FOR_US: Code.NOT_FOR_US,
+    **dict.fromkeys((_R.BAD_SIGNATURE, _R.SIGNATURE_RANGE, _R.SIGNATURE_MALLEABLE), Code.BAD_SIGNATURE),
+    **dict.fromkeys((_R.UNKNOWN_SIGNER, _R.UNTRUSTED_CHAIN, _R.WRONG_USAGE, _R.BAD_CERTIFICATE), Code.UNKNOWN_SIGNER),
+    **dict.fromkeys((_R.CERTIFICATE_EXPIRED, _R.CERTIFICATE_NOT_YET_VALID), Code.CERTIFICATE_EXPIRED),
+    _R.SIGNER_MISMATCH: Code.WRONG_SIGNER,
+    **dict.fromkeys(
+        (_R.TOKEN_EXPIRED, _R.TOKEN_NOT_YET_VALID, _R.TOKEN_TOO_LONG, _R.WRONG_AUDIENCE), Code.UNAUTHENTICATED
+    ),
+    _R.MALFORMED_CODE: Code.MALFORMED_CODE,
+}
+_FRAMEWORK: dict[int, tuple[int, str]] = {
+    400: (422, Code.MALFORMED),
+    404: (404, Code.NOT_FOUND),
+    405: (405, "method_not_allowed"),
+    413: (413, Code.TOO_LARGE),
+    415: (422, Code.MALFORMED),
+    422: (422, Code.MALFORMED),
+}
+PATHS_MAX = 20
+
+
+class Problem(BaseModel):
+    """
+    RFC 9457 problem details; `code` is stable and for machines, `title` and `detail` are for people.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:rx-flow:problem:wrong_state",
+                    "title": TITLES[Code.WRONG_STATE][0],
+                    "title_en": TITLES[Code.WRONG_STATE][1],
+                    "status": 409,
+                    "code": "wrong_state",
+                    "detail": "accept is not possible from available",
+                    "trace": "4bf92f3577b34da6a3ce929d0e0e4736",
+                }
+            ]
+        }
+    )
+    type: str = Field(description="urn:rx-flow:problem:<code>")
+    title: str = Field(description="中文说明")
+    title_en: str
+    status: int
+    code: str = Field(description="稳定的问题代码 / stable code", json_schema_extra={"enum": list(TITLES)})
+    detail: str
+    trace: str = Field(description="用于查询日志 / finds the request in the logs and the audit log")
+
+
+def code_of(refusal: Refused | Untrusted) -> Code:
+    """
+    Return the stable code for a refusal or for a proof that did not hold.
+    """
+    if isinstance(refusal, Refused):
+        return refusal.code
+    return _UNTRUSTED.get(refusal.reason, Code.BAD_DOCUMENT)
+
+
+def problem(
+    status: int, code: str, detail: str, *, trace: str, headers: Mapping[str, str] | None = None, **more: str
+) -> Response:
+    """
+    Return the answer that says no; `more` are extension members, as RFC 9457 has them.
+    """
+    title, title_en = TITLES[code]
+    body = {
+        "type": f"urn:rx-flow:problem:{code}",
+        "title": title,
+        "title_en": title_en,
+        "status": status,
+        "code": str(code),
+        "detail": detail,
+        "trace": trace,
+        **more,
+    }
+    extra = dict(headers or {})
+    if status == STATUS[Code.UNAUTHENTICATED]:
+        extra.setdefault("WWW-Authenticate", 'Bearer realm="rx-flow"')
+    if status == STATUS[Code.BUSY]:
+        extra.setdefault("Retry-After", "1")
+    return Response(orjson.dumps(body), status, extra, MEDIA_TYPE)
+
+
+def trace_of(request: Request) -> str:
+    """
+    Return the trace id of this request: 32 hex digits, the caller's (W3C traceparent) or our own.
+    """
+    return str(request.scope.get("rx_flow.trace", ""))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused | Untrusted)  # noqa: S101  Registered for these two alone.
+    code = code_of(error)
+    detail = error.detail if isinstance(error, Refused) else ""
+    return problem(STATUS[code], code, detail, trace=trace_of(request))
+
+
+def _where(error: Mapping[str, Any]) -> str:
+    """The path to a field and the kind of fault; an unknown field's name is the client's text, so it is left out."""
+    kind = str(error["type"])
+    path = list(error["loc"])
+    if kind == "extra_forbidden":
+        path = [*path[:-1], "?"]
+    if kind == "json_invalid":
+        path = path[:1]
+    return f"{'.'.join(str(step) for step in path)}: {kind}"
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  Registered for this alone.
+    found = error.errors()
+    detail = "; ".join(_where(one) for one in found[:PATHS_MAX])
+    return problem(422, Code.MALFORMED, detail, trace=trace_of(request))
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  Registered for this alone.
+    status, code = _FRAMEWORK.get(error.status_code, (error.status_code, "internal_error"))
+    return problem(status, code, "", trace=trace_of(request), headers=error.headers)
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """
+    Answer 500 without a word of what went wrong; that goes to the log, as places in the code and never as values.
+    """
+    places = " < ".join(f"{step.name}:{step.lineno}" for step in reversed(traceback.extract_tb(error.__traceback__)))
+    trace = trace_of(request)
+    log.error("%s in %s (trace %s)", type(error).__name__, places, trace)
+    return problem(500, "internal_error", "", trace=trace)
+
+
+def install(app: FastAPI) -> None:
+    """
+    Make every error of this app a problem, the framework's own included.
+    """
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Untrusted, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, failed)
+
+
+def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
+    """
+    Return `responses=` for a route: the statuses of these codes, each with the codes that it may carry.
+    """
+    found: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({STATUS[code] for code in codes}):
+        mine = [code for code in codes if STATUS[code] == status]
+        found[status] = {
+            "description": "; ".join(f"`{code}` {TITLES[code][0]}" for code in mine),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return found

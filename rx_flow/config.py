@@ -1,0 +1,192 @@
+"""
+Who takes part and how a site is set up: the public directory (keys/directory.json) and a site's settings.
+
+The only place that reads the environment, and the place that keeps development secrets out of production.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from rx_flow.law.standing import Role
+
+DIRECTORY = "directory.json"
+PASSPHRASE = "RX_FLOW_PASSPHRASE"  # noqa: S105  The name of an environment variable, not a secret.
+PASSPHRASE_CHARACTERS_MIN = 16
+
+Mode = Literal["development", "production"]
+
+
+class Unfit(Exception):  # noqa: N818  It says what is the case; the text says what to do.
+    """
+    A site cannot start with these settings or keys; the text says why, and what to do.
+    """
+
+
+class Kind(StrEnum):
+    """
+    The four kinds of site.
+    """
+
+    HOSPITAL = "hospital"
+    PLATFORM = "platform"
+    PHARMACY = "pharmacy"
+    SETTLEMENT = "settlement"
+
+    @property
+    def role(self) -> Role:
+        """In what capacity an institution of this kind acts by its seal."""
+        return _ROLES[self]
+
+
+_ROLES = {
+    Kind.HOSPITAL: Role.HOSPITAL,
+    Kind.PLATFORM: Role.PLATFORM,
+    Kind.PHARMACY: Role.PHARMACY,
+    Kind.SETTLEMENT: Role.INSURER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """
+    A participant: its national code, its kind, and the address at which the others reach it.
+    """
+
+    code: str
+    kind: Kind
+    name: str
+    name_en: str
+    area: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """
+    Somebody who works at an institution and signs there: national code, role, and the name on the badge.
+    """
+
+    id: str
+    role: Role
+    institution: str
+    name: str
+
+
+class Directory:
+    """
+    Who takes part. Public; what it says about keys is worth nothing, certificates say that.
+    """
+
+    __slots__ = ("_institutions", "_people")
+
+    def __init__(self, institutions: Iterable[Institution], people: Iterable[Person] = ()) -> None:
+        self._institutions = {one.code: one for one in institutions}
+        self._people = {one.id: one for one in people}
+
+    @classmethod
+    def load(cls, keys: Path) -> Directory:
+        """
+        Read `directory.json` of the folder of keys; raise `Unfit` where there is none or it cannot be read.
+        """
+        try:
+            found = json.loads((keys / DIRECTORY).read_text("utf-8"))
+            return cls(
+                [Institution(**{**one, "kind": Kind(one["kind"])}) for one in found["institutions"]],
+                [Person(**{**one, "role": Role(one["role"])}) for one in found["people"]],
+            )
+        except FileNotFoundError:
+            raise Unfit(f"{keys / DIRECTORY} is missing: run `rx-flow keys init`") from None
+        except (KeyError, TypeError, ValueError):
+            raise Unfit(f"{keys / DIRECTORY} is not a directory of this program") from None
+
+    def save(self, keys: Path) -> None:
+        """
+        Write `directory.json` into the folder of keys.
+        """
+        keys.mkdir(parents=True, exist_ok=True)
+        found = {
+            "institutions": [
+                {name: getattr(one, name) for name in Institution.__slots__} for one in self._institutions.values()
+            ],
+            "people": [{name: getattr(one, name) for name in Person.__slots__} for one in self._people.values()],
+        }
+        (keys / DIRECTORY).write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+    def institution(self, code: str) -> Institution | None:
+        """Return the participant with this national code, or None."""
+        return self._institutions.get(code)
+
+    def person(self, person: str) -> Person | None:
+        """Return the practitioner with this national code, or None."""
+        return self._people.get(person)
+
+    def of_kind(self, kind: Kind) -> tuple[Institution, ...]:
+        """Return every participant of a kind, in the directory's order."""
+        return tuple(one for one in self._institutions.values() if one.kind is kind)
+
+    def people(self, institution: str) -> tuple[Person, ...]:
+        """Return everybody who works at an institution, in the directory's order."""
+        return tuple(one for one in self._people.values() if one.institution == institution)
+
+    def moved(self, urls: dict[str, str]) -> Directory:
+        """Return the same directory with other addresses, by code: for sites that run somewhere else today."""
+        return Directory(
+            [
+                Institution(
+                    one.code, one.kind, one.name, name_en=one.name_en, area=one.area, url=urls.get(one.code, one.url)
+                )
+                for one in self._institutions.values()
+            ],
+            self._people.values(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    How one site is run. Times in seconds unless the name says otherwise.
+    """
+
+    code: str
+    database_url: str
+    keys: Path
+    mode: Mode = "development"
+    passphrase: str = field(default="", repr=False)
+    urls: tuple[tuple[str, str], ...] = ()  # other addresses than the directory's: (code, url)
+    token_seconds: int = 300
+    session_idle_minutes: int = 30
+    session_minutes: int = 12 * 60
+    body_bytes_max: int = 256 * 1024
+    peer_seconds: float = 10.0
+
+
+def read_passphrase(*, mode: Mode, development: str) -> str:
+    """
+    Return the passphrase of the institution's keys: from RX_FLOW_PASSPHRASE, or in development the well-known one.
+
+    Raise `Unfit` in production for a missing one, the development one, or one shorter than 16 characters.
+    """
+    given = os.environ.get(PASSPHRASE, "")
+    if mode == "development":
+        return given or development
+    check_passphrase(given, development=development)
+    return given
+
+
+def check_passphrase(passphrase: str, *, development: str) -> None:
+    """
+    Raise `Unfit` for a passphrase that production must not run with.
+    """
+    if not passphrase:
+        raise Unfit(f"production needs {PASSPHRASE}, the passphrase of the institution's keys")
+    if passphrase == development:
+        raise Unfit("production does not run with the passphrase of development")
+    if len(passphrase) < PASSPHRASE_CHARACTERS_MIN:
+        raise Unfit(f"production needs a passphrase of at least {PASSPHRASE_CHARACTERS_MIN} characters")
