@@ -4,12 +4,11 @@ The documents of one prescription in their order, and the sealed packages they t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, State
@@ -123,10 +122,9 @@ def keep(
     )
 
 
-def _kept(row: Sequence[object]) -> Kept:
-    values = list(row)
-    values[9] = State(values[9])
-    return Kept(*values)  # type: ignore[arg-type]  # The columns of _KEPT are Kept's fields, in order.
+def _kept(row: Row[Any]) -> Kept:
+    """Read a row of _KEPT, whose columns are the fields of Kept, in order."""
+    return Kept(*row[:9], State(row[9]), *row[10:])
 
 
 def documents(tx: Connection, rx: str) -> tuple[Kept, ...]:

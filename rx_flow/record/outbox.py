@@ -1,166 +1,190 @@
 """
-Delivery: what was put into the outbox goes to its receiver in order, again and again until there is an answer.
+What this site owes others: written in the transaction that causes it, in lanes of one receiver and prescription each.
 
-The only place that decides when to try again. Sites import `put`, `Sender` and their values from here.
+The only place that reads and writes the table; `sender` delivers.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Any
-from weakref import WeakValueDictionary
+from typing import NewType
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from rx_flow.law.refusals import Refused
-from rx_flow.record import messages
-from rx_flow.record.database import Database
-from rx_flow.record.messages import Message, MessageId, Reply, Unreachable, put
+from rx_flow.record.tables import outbox as _outbox
 
-__all__ = ["Deliver", "Message", "MessageId", "OnReply", "Reply", "Sender", "Unreachable", "put"]
-
-Deliver = Callable[[str, str, bytes], Awaitable[Reply]]
-OnReply = Callable[[Connection, Message, Reply], None]
-
-REST_SECONDS = 0.2
-REST_SECONDS_MAX = 5.0
-POLL_SECONDS = 5.0
-PAGE = 32  # lanes of one receiver served at the same time
-PROBE = 4  # the same while the receiver does not answer
-# Refusals that are about the moment, not about the message: too early, too much, token run out.
-_PASSING = frozenset({401, 408, 425, 429})
-
-log = logging.getLogger(__name__)
+MessageId = NewType("MessageId", str)
 
 
-def is_final(status: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class Reply:
     """
-    Say whether an answer settles the message: done (2xx), or refused for good (4xx).
-    """
-    return 200 <= status < 300 or (400 <= status < 500 and status not in _PASSING)  # noqa: PLR2004  HTTP's classes.
-
-
-def rest_seconds(failures: int, salt: str) -> float:
-    """
-    Return how long to wait after so many failures in a row: doubling, capped, and spread by a hash instead of chance.
-    """
-    longest = min(REST_SECONDS_MAX, REST_SECONDS * 2.0 ** min(failures - 1, 16))
-    spread = sha256(f"{salt}:{failures}".encode()).digest()[0] / 255
-    return longest * (0.5 + spread / 2)
-
-
-class Sender:
-    """
-    Delivers one site's outbox: in order for each receiver and prescription, side by side otherwise.
-
-    A message may arrive more than once (kill -9 between the answer and its record), so receivers answer by digest.
-    `on_reply(tx, message, reply)` runs once for each message, in the transaction that records the answer.
+    What the receiver answered: HTTP status and body.
     """
 
-    def __init__(self, db: Database, deliver: Deliver, on_reply: OnReply, *, clock: Callable[[], datetime]) -> None:
-        self._db = db
-        self._deliver = deliver
-        self._on_reply = on_reply
-        self._clock = clock
-        self._kicked = asyncio.Event()
-        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._serving: set[str] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+    status: int
+    body: bytes
 
-    def start(self) -> None:
-        """Deliver in the background from now on; whatever waits from before is first."""
-        self._spawn(self._run())
 
-    async def stop(self) -> None:
-        """Stop; a delivery under way is dropped and made again after the next start."""
-        while self._tasks:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.wait(self._tasks)
+class Unreachable(Exception):  # noqa: N818  Something that is the case, not a fault of ours.
+    """
+    The receiver gave no answer: whether it got the message is not known.
+    """
 
-    def kick(self) -> None:
-        """Say that something was put; after its commit."""
-        self._kicked.set()
 
-    async def deliver_now(self, message: MessageId, timeout: float) -> Reply | None:  # noqa: ASYNC109  None, not raised.
-        """
-        Deliver a message, after those before it, and return the answer; None if there is none within `timeout` seconds.
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    One thing owed to `to` about `rx`, the n-th of its lane; `key` is the digest of the document in it.
+    """
 
-        Without an answer the background goes on with it.
-        """
-        to, rx, _ = messages.parts(message)
-        drain: asyncio.Task[dict[MessageId, Reply]] = self._spawn(self._drain(to, rx))
-        await asyncio.wait({drain}, timeout=timeout)
-        if drain.done() and not drain.cancelled() and (got := drain.result().get(message)):
-            return got
-        self.kick()
-        return await self._db.read(messages.reply, message)
+    to: str
+    rx: str
+    n: int
+    key: str
+    path: str
+    body: bytes
 
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    @property
+    def id(self) -> MessageId:
+        """Names the message at this site."""
+        return message_id(self.to, self.rx, self.n)
 
-    async def _run(self) -> None:
-        """Look who is owed anything and see to it that each is served: when kicked, else every few seconds."""
-        while True:
-            self._kicked.clear()
-            with suppress(Refused):  # A database that is busy now is asked again.
-                for receiver in await self._db.read(messages.receivers):
-                    if receiver not in self._serving:
-                        self._serving.add(receiver)
-                        self._spawn(self._serve(receiver))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._kicked.wait(), POLL_SECONDS)
 
-    async def _serve(self, receiver: str) -> None:
-        """Go round the lanes of one receiver until nothing waits; rest longer the longer nothing gets through."""
-        failures = 0
-        after = ""
-        try:
-            while True:
-                page = await self._db.read(messages.lanes, receiver, after=after, count=PROBE if failures else PAGE)
-                if not page and not after:
-                    return
-                after = page[-1] if page else ""
-                delivered = await asyncio.gather(*(self._drain(receiver, rx) for rx in page))
-                if any(delivered):
-                    failures = 0
-                elif page:
-                    failures += 1
-                    await asyncio.sleep(rest_seconds(failures, page[0]))
-        except Refused:
-            await asyncio.sleep(REST_SECONDS_MAX)
-        finally:
-            self._serving.discard(receiver)
-            self.kick()  # Something may have been put after the last look.
+def message_id(to: str, rx: str, n: int) -> MessageId:
+    """
+    Name the n-th message to `to` about `rx`.
+    """
+    return MessageId(f"{to}/{rx}/{n}")
 
-    async def _drain(self, to: str, rx: str) -> dict[MessageId, Reply]:
-        """Deliver what waits in one lane, in order, up to the first without a final answer."""
-        got: dict[MessageId, Reply] = {}
-        lock = self._locks.setdefault((to, rx), asyncio.Lock())
-        async with lock:
-            try:
-                for message in await self._db.read(messages.waiting, to, rx):
-                    reply = await self._deliver(to, message.path, message.body)
-                    if not is_final(reply.status):
-                        log.info("%s answered %d for now", to, reply.status)
-                        break
-                    await self._db.transact(self._close, message, reply, now=self._clock())
-                    got[message.id] = reply
-            except Unreachable:
-                log.info("%s is not reachable", to)
-            except Exception as error:  # noqa: BLE001  One lane's trouble must not stop the others; it is tried again.
-                log.warning("a message to %s is held up by %s", to, type(error).__name__)
-        return got
 
-    def _close(self, tx: Connection, message: Message, reply: Reply, *, now: datetime) -> None:
-        """Record the answer and what follows from it, together, once."""
-        if messages.answered(tx, message, reply, now):
-            self._on_reply(tx, message, reply)
+def parts(message: MessageId) -> tuple[str, str, int]:
+    """
+    Return receiver, prescription and number of a message.
+    """
+    to, rx, n = message.split("/")
+    return to, rx, int(n)
+
+
+_o = _outbox.c
+_NAMES = ("area", "rx", "receiver", "n", "key", "path", "body", "created_at")
+_lane = (_o.area == bindparam("area"), _o.rx == bindparam("rx"), _o.receiver == bindparam("receiver"))
+_next = select(
+    bindparam("area", type_=_o.area.type),
+    bindparam("rx", type_=_o.rx.type),
+    bindparam("receiver", type_=_o.receiver.type),
+    func.coalesce(func.max(_o.n), 0) + literal(1, literal_execute=True),
+    bindparam("key", type_=_o.key.type),
+    bindparam("path", type_=_o.path.type),
+    bindparam("body", type_=_o.body.type),
+    bindparam("created_at", type_=_o.created_at.type),
+).where(*_lane)
+_conflict = ["area", "rx", "receiver", "key"]
+_PUT = {
+    "sqlite": sqlite.insert(_outbox).from_select(_NAMES, _next).on_conflict_do_nothing(index_elements=_conflict),
+    "postgresql": postgresql.insert(_outbox)
+    .from_select(_NAMES, _next)
+    .on_conflict_do_nothing(index_elements=_conflict),
+}
+_PUT_RETURNING = {name: statement.returning(_o.n) for name, statement in _PUT.items()}
+_NUMBER = select(_o.n).where(*_lane, _o.key == bindparam("key"))
+_MESSAGE = (_o.receiver, _o.rx, _o.n, _o.key, _o.path, _o.body)
+_WAITING = select(*_MESSAGE).where(*_lane, _o.answered_at.is_(None)).order_by(_o.n)
+_RECEIVER = (
+    select(_o.receiver).where(_o.answered_at.is_(None), _o.receiver > bindparam("after")).order_by(_o.receiver).limit(1)
+)
+_LANES = (
+    select(_o.rx)
+    .where(_o.answered_at.is_(None), _o.receiver == bindparam("receiver"), _o.rx > bindparam("after"))
+    .distinct()
+    .order_by(_o.rx)
+    .limit(bindparam("count"))
+)
+_REPLY = select(_o.status, _o.reply).where(*_lane, _o.n == bindparam("n"))
+_ANSWERED = (
+    update(_outbox)
+    .where(
+        _o.area == bindparam("k_area"),
+        _o.rx == bindparam("k_rx"),
+        _o.receiver == bindparam("k_receiver"),
+        _o.n == bindparam("k_n"),
+        _o.answered_at.is_(None),
+    )
+    .values(body=None, answered_at=bindparam("answered_at"), status=bindparam("status"), reply=bindparam("reply"))
+)
+
+
+def put(tx: Connection, *, to: str, path: str, body: bytes, rx: str, area: str, key: str, now: datetime) -> MessageId:
+    """
+    Owe `body` to `to`, after everything already owed to it about `rx`; the same key twice is the same message.
+    """
+    values = {
+        "area": area,
+        "rx": rx,
+        "receiver": to,
+        "key": key,
+        "path": path,
+        "body": body,
+        "created_at": now,
+    }
+    n = tx.execute(_PUT_RETURNING[tx.dialect.name], values).scalar()
+    if n is None:
+        n = tx.execute(_NUMBER, {"area": area, "rx": rx, "receiver": to, "key": key}).scalar_one()
+    return message_id(to, rx, n)
+
+
+def waiting(tx: Connection, to: str, rx: str) -> tuple[Message, ...]:
+    """
+    Return what is still owed to `to` about `rx`, the oldest first.
+    """
+    found = tx.execute(_WAITING, {"area": rx[:6], "rx": rx, "receiver": to})
+    return tuple(Message(*row) for row in found)
+
+
+def receivers(tx: Connection) -> tuple[str, ...]:
+    """
+    Return to whom anything is owed: one step of the index for each, however much waits.
+    """
+    found: list[str] = []
+    after = ""
+    while (receiver := tx.execute(_RECEIVER, {"after": after}).scalar()) is not None:
+        found.append(receiver)
+        after = receiver
+    return tuple(found)
+
+
+def lanes(tx: Connection, to: str, *, after: str, count: int) -> tuple[str, ...]:
+    """
+    Return the next `count` prescriptions, beyond `after`, about which something is owed to `to`.
+    """
+    return tuple(tx.scalars(_LANES, {"receiver": to, "after": after, "count": count}))
+
+
+def reply(tx: Connection, message: MessageId) -> Reply | None:
+    """
+    Return what was answered to a message; None while it waits.
+    """
+    to, rx, n = parts(message)
+    row = tx.execute(_REPLY, {"area": rx[:6], "rx": rx, "receiver": to, "n": n}).first()
+    return None if row is None or row[0] is None else Reply(row[0], row[1])
+
+
+def answered(tx: Connection, message: Message, got: Reply, now: datetime) -> bool:
+    """
+    Close a message with its reply and drop its body; False if that has been done before.
+    """
+    done = tx.execute(
+        _ANSWERED,
+        {
+            "k_area": message.rx[:6],
+            "k_rx": message.rx,
+            "k_receiver": message.to,
+            "k_n": message.n,
+            "answered_at": now,
+            "status": got.status,
+            "reply": got.body,
+        },
+    )
+    return done.rowcount == 1

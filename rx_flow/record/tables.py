@@ -24,13 +24,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+
+def own_metadata() -> MetaData:
+    """
+    Return an empty catalogue of tables, with the house's names for keys and indexes.
+    """
+    return MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+metadata = own_metadata()
 
 
 class Moment(TypeDecorator[datetime]):
@@ -202,3 +211,5 @@ rx_key = Table(
     Column("wrapped", LargeBinary),
     Column("erased_at", Moment),
 )
+
+TABLES = (prescription, document, package, audit_entry, outbox, nonce, rx_key)

@@ -1,0 +1,82 @@
+"""
+Databases for tests: every test that asks for one runs on SQLite and on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from postgres import Cluster, binaries, cluster
+
+from rx_flow.record.schema import upgrade
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A cluster for this session; where PostgreSQL is not installed its tests are skipped, and the report says so."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def _templates() -> dict[tuple[str, ...], str]:
+    """The databases already migrated in this session, by kind and components."""
+    return {}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """On which database this run of the test is."""
+    return str(request.param)
+
+
+@pytest.fixture
+def fresh_database(
+    request: pytest.FixtureRequest,
+    database_kind: str,
+    _templates: dict[tuple[str, ...], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., str]]:
+    """`fresh_database("record", "hospital")` is the URL of a database of its own with those components' schema."""
+    made: list[str] = []
+
+    def on_sqlite(*components: str) -> str:
+        key = (database_kind, *components)
+        if key not in _templates:
+            path = tmp_path_factory.mktemp("template") / "template.db"
+            upgrade(f"sqlite:///{path}", components)
+            _templates[key] = str(path)
+        path = tmp_path_factory.mktemp("database") / "site.db"
+        shutil.copyfile(_templates[key], path)
+        return f"sqlite:///{path}"
+
+    def on_postgresql(*components: str) -> str:
+        running: Cluster = request.getfixturevalue("postgres")
+        key = (database_kind, *components)
+        if key not in _templates:
+            _templates[key] = "_".join(("template", *components))
+            upgrade(running.create(_templates[key]), components)
+        made.append(f"t{next(_numbers)}")
+        return running.create(made[-1], _templates[key])
+
+    yield on_sqlite if database_kind == "sqlite" else on_postgresql
+    for name in made:
+        request.getfixturevalue("postgres").drop(name)
+
+
+@pytest.fixture
+def database_url(fresh_database: Callable[..., str]) -> str:
+    """The URL of a fresh database with the tables of `record` alone."""
+    return fresh_database("record")
