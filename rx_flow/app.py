@@ -16,9 +16,10 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rx_flow.auth import edge, openapi, problems, staff, tokens
+from rx_flow.auth import edge, openapi, problems, resting, staff, tokens
 from rx_flow.auth.page import index
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
@@ -28,8 +29,9 @@ from rx_flow.config import Directory, Institution, Kind, Settings, Unfit
 from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.keyring import Keyring
 from rx_flow.record.database import Database
-from rx_flow.record.outbox import Reply, Sender
+from rx_flow.record.outbox import Reply
 from rx_flow.record.schema import heads, upgrade
+from rx_flow.record.sender import Sender
 
 Background = Callable[[Site], Coroutine[Any, Any, None]]
 
@@ -65,10 +67,13 @@ def open_site(settings: Settings, directory: Directory, *, clock: Clock = utc_no
     peers = Peers(institution.code, keyring.token, directory, clock=clock, seconds=settings.peer_seconds)
 
     async def deliver(to: str, path: str, body: bytes) -> Reply:
-        return await peers.post(to, path, body)
+        return await peers.post(to, path, resting.leave(keyring.at_rest, path, body))
+
+    def on_reply(tx: Connection, message: Message, reply: Reply) -> None:
+        delivery.on_reply(site, tx, message, reply)
 
     delivery = importlib.import_module(f"rx_flow.{institution.kind}.delivery")
-    return Site(
+    site = Site(
         institution=institution,
         settings=settings,
         directory=directory,
@@ -81,8 +86,9 @@ def open_site(settings: Settings, directory: Directory, *, clock: Clock = utc_no
             idle=timedelta(minutes=settings.session_idle_minutes), whole=timedelta(minutes=settings.session_minutes)
         ),
         passwords=Passwords.load(folder),
-        sender=Sender(db, deliver, delivery.on_reply, clock=clock),
+        sender=Sender(db, deliver, on_reply, clock=clock),
     )
+    return site
 
 
 @asynccontextmanager
@@ -163,7 +169,7 @@ def prefix(institution: Institution, directory: Directory) -> str:
 
 class Embedded:
     """
-    Every institution of the directory in one process, each under its prefix; they speak to each other without a network.
+    Every institution of the directory in one process, each under its prefix; between them there is no network.
     """
 
     def __init__(self, apps: Mapping[str, FastAPI]) -> None:
