@@ -29,7 +29,7 @@ from rx_flow.config import Directory, Institution, Kind, Settings, Unfit
 from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.keyring import Keyring
 from rx_flow.record.database import Database
-from rx_flow.record.outbox import Reply
+from rx_flow.record.outbox import Message, Reply
 from rx_flow.record.schema import heads, upgrade
 from rx_flow.record.sender import Sender
 
