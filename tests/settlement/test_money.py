@@ -47,10 +47,8 @@ def test_a_share_of_nonsense_is_an_error(amount_fen: int, ratio: int) -> None:
         (7, {1: 0, 2: 7}, {1: 0, 2: 7}),
     ],
 )
-def test_odd_fen_go_to_the_largest_fractions(
-    amount_fen: int, weights: dict[int, int], expected: dict[int, int]
-) -> None:
-    assert allot(amount_fen, weights) == expected
+def test_odd_fen_go_to_the_largest_fractions(amount_fen: int, weights: dict[int, int], due: dict[int, int]) -> None:
+    assert allot(amount_fen, weights) == due
 
 
 @pytest.mark.parametrize(("amount_fen", "weights"), [(-1, {1: 1}), (1, {1: -1, 2: 3}), (1, {1: 0}), (1, {})])
