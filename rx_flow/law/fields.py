@@ -20,6 +20,9 @@ DOCTOR = re.compile(r"D[0-9]{12}")
 DRUG = re.compile(r"[A-Z0-9]{23}")
 NUMBER = re.compile(r"[0-9A-Za-z._-]{1,40}")
 ICD10 = re.compile(r"[A-Z][0-9]{2}(\.[0-9A-Za-z]{1,8})?[+*]?")
+# GB 11643-1999: weights of the first 17 digits, and the check character by the remainder modulo 11.
+_CARD_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CARD_CHECKS = "10X98765432"
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
@@ -83,6 +86,19 @@ def day(value: object, field: str) -> None:
     """A calendar day, which an instant is not."""
     if not isinstance(value, date) or isinstance(value, datetime):
         malformed(field)
+
+
+def card_agrees(number: str, birth: date, sex: str) -> bool:
+    """
+    Whether an identity number (居民身份证号码) agrees with its check character, day of birth and sex (GB 11643).
+    """
+    digits = number[:17]
+    total = sum(weight * int(digit) for weight, digit in zip(_CARD_WEIGHTS, digits, strict=True))
+    return (
+        _CARD_CHECKS[total % 11] == number[17]
+        and digits[6:14] == birth.isoformat().replace("-", "")
+        and int(sex) % 2 == int(digits[16]) % 2
+    )
 
 
 def decimal(value: object, field: str) -> None:

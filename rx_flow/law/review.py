@@ -15,8 +15,7 @@ from itertools import combinations
 from rx_flow.law import catalogue
 from rx_flow.law.catalogue import Drug
 from rx_flow.law.dated import Dated, in_force, table
-from rx_flow.law.fields import JSON
-from rx_flow.law.identity import card_agrees
+from rx_flow.law.fields import JSON, card_agrees
 from rx_flow.law.prescription import Line, Prescription
 
 
@@ -111,7 +110,8 @@ def _missing_items(p: Prescription, on: date) -> Iterator[Finding]:
         yield say(
             _SERIOUS, None, f"应有且仅有一个主要诊断，现有{mains}个", f"one main diagnosis is needed, found {mains}"
         )
-    if not card_agrees(p.patient):
+    who = p.patient
+    if who.id_type == "01" and not card_agrees(who.id_number, who.birth, who.sex):
         yield say(_WARNING, None, "证件号码与出生日期、性别或校验码不符", "identity number, birth, sex disagree")
     for line in p.lines:
         of = catalogue.drug(line.drug, on)
