@@ -1,0 +1,3 @@
+"""
+Signing, sealing and keys. The only package that imports a library of cryptography.
+"""

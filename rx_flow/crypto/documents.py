@@ -1,0 +1,170 @@
+"""
+Documents: the signed steps of a prescription, as compact JWS. The only place that signs or verifies one.
+
+Header {alg, sigT, typ, x5t#S256}, payload {doc, rx, seq, prev, at, by, body}, both canonical JSON: a document has one
+spelling, and its SHA-256 is its name. Signing and verifying cost little more than the bare ECDSA operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rx_flow.crypto import canonical, compact, suites
+from rx_flow.crypto.canonical import JSON
+from rx_flow.crypto.certificates import Purpose, Signer, Trust
+from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.keyring import SigningKey
+
+TYPE = "rx-document+jws"
+DOCUMENT_MAX = 64 * 1024  # characters; a prescription of five lines has about 3,000
+_HEADER = frozenset({"alg", "sigT", "typ", "x5t#S256"})
+_PAYLOAD = frozenset({"doc", "rx", "seq", "prev", "at", "by", "body"})
+_HEX = frozenset("0123456789abcdef")
+_DIGEST_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """
+    A document that has been verified, or just been signed here. `raw` is the truth; the rest is read from it.
+
+    `digest` is the SHA-256 (hex) of `raw`; `seq` counts from 1 in one prescription; `prev` is the previous document's
+    digest ("" for the first); `at` is the signing time, aware, UTC; `by` is the signer's national code. The content,
+    which may be personal, does not show in the repr.
+    """
+
+    raw: str = field(repr=False)
+    digest: str
+    doc: str
+    rx: str
+    seq: int
+    prev: str
+    at: datetime
+    by: str
+    body: dict[str, JSON] = field(repr=False)
+    signer: Signer
+
+
+def issue(
+    key: SigningKey, *, doc: str, rx: str, seq: int, prev: str, at: datetime, body: Mapping[str, object]
+) -> Document:
+    """
+    Sign a document and return it as `verify_document` would: what one's own key has signed need not be verified again.
+
+    Promise and errors as `sign_document`.
+    """
+    raw = sign_document(key, doc=doc, rx=rx, seq=seq, prev=prev, at=at, body=body)
+    return _document(raw, _payload(compact.decode(raw.split(".")[1].encode())), key.signer, at=at.astimezone(UTC))
+
+
+def sign_document(
+    key: SigningKey, *, doc: str, rx: str, seq: int, prev: str, at: datetime, body: Mapping[str, object]
+) -> str:
+    """
+    Return a new document: a compact JWS. `at` is aware.
+
+    `ValueError` for a body that is not canonical JSON (`canonical.dumps`), a place in the dossier that cannot be, or a
+    document too large; `Untrusted` for a key of another purpose, or outside its certificate's validity.
+    """
+    stated = rfc3339(at)
+    members = {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "at": stated, "by": key.id, "body": body}
+    if not _sound(members):
+        raise ValueError("not a document: doc, rx, seq, prev or body")
+    header = {"alg": suites.DEFAULT.signature, "sigT": stated, "typ": TYPE, "x5t#S256": key.thumbprint}
+    signed = compact.join(canonical.dumps(header), canonical.dumps(members))
+    signature = key.sign(signed, purpose=Purpose.DOCUMENT, at=at)
+    raw = (signed + b"." + compact.encode(signature)).decode()
+    if len(raw) > DOCUMENT_MAX:
+        raise ValueError("not a document: too large")
+    return raw
+
+
+def verify_document(raw: str, trust: Trust) -> Document:
+    """
+    Return what a document says and who says so; raise `Untrusted` with the first reason not to believe it.
+    """
+    # 1. The form: three parts of canonical base64url, a header of canonical JSON with our members and no other.
+    parts = compact.split(raw, limit=DOCUMENT_MAX)
+    compact.expect(parts.header, TYPE, _HEADER)
+    # 2. The algorithm comes from the table of suites, before anything is computed with a key.
+    suites.of_signature(parts.header["alg"])
+    # 3. The time of signing, and the certificate as of then: known, chained, for documents, valid.
+    stated, print_ = parts.header["sigT"], parts.header["x5t#S256"]
+    if not isinstance(print_, str):
+        raise Untrusted(Reason.MALFORMED, "x5t#S256")
+    at = moment(stated)
+    certified = trust.certified(print_, Purpose.DOCUMENT, at)
+    # 4. The signature.
+    suites.verify(certified.public, parts.signed, parts.signature)
+    # 5. The content: canonical, complete, of the time and by the person that the header and certificate name.
+    members = _payload(parts.payload)
+    if members["at"] != stated:
+        raise Untrusted(Reason.TIME_MISMATCH)
+    if members["by"] != certified.signer.id:
+        raise Untrusted(Reason.SIGNER_MISMATCH)
+    return _document(raw, members, certified.signer, at=at)
+
+
+def rfc3339(at: datetime) -> str:
+    """
+    Return an aware time as documents state it: UTC, microseconds, `Z`; `ValueError` for a naive one.
+    """
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def moment(stated: JSON) -> datetime:
+    """
+    Return the aware UTC time of what `rfc3339` writes; `Untrusted` for every other spelling.
+    """
+    try:
+        at = datetime.fromisoformat(stated) if isinstance(stated, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or rfc3339(at) != stated:
+        raise Untrusted(Reason.MALFORMED, "time")
+    return at
+
+
+def _payload(payload: bytes) -> dict[str, JSON]:
+    members = canonical.read(payload)
+    if not isinstance(members, dict) or not _sound(members):
+        raise Untrusted(Reason.MALFORMED, "payload")
+    return members
+
+
+def _sound(members: Mapping[str, object]) -> bool:
+    """
+    Whether the members are the ones of a document, of their types, in a place of the dossier that can be.
+    """
+    if members.keys() != _PAYLOAD:
+        return False
+    seq, prev = members["seq"], members["prev"]
+    return (
+        all(isinstance(members[name], str) and members[name] for name in ("doc", "rx", "at", "by"))
+        and type(seq) is int
+        and seq >= 1
+        and isinstance(prev, str)
+        and (prev == "" if seq == 1 else len(prev) == _DIGEST_LENGTH and _HEX.issuperset(prev))
+        and isinstance(members["body"], dict)
+    )
+
+
+def _document(raw: str, members: dict[str, JSON], signer: Signer, *, at: datetime) -> Document:
+    found: dict[str, Any] = members  # `_sound` has judged the types
+    return Document(
+        raw,
+        canonical.digest(raw),
+        doc=found["doc"],
+        rx=found["rx"],
+        seq=found["seq"],
+        prev=found["prev"],
+        at=at,
+        by=found["by"],
+        body=found["body"],
+        signer=signer,
+    )

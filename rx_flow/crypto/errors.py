@@ -1,0 +1,72 @@
+"""
+Every reason for which a document, package, token, key or code is not believed. The only place that declares them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """
+    Why something presented as proof was not accepted; stable words, for logs and for the caller's mapping to codes.
+    """
+
+    # The form.
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"  # not the shape that its kind must have
+    BAD_ENCODING = "bad_encoding"  # base64url with padding, unused bits or foreign characters
+    BAD_JSON = "bad_json"  # not JSON, or with floats, NaN or numbers beyond 2^53
+    DUPLICATE_MEMBER = "duplicate_member"  # one name twice in one JSON object
+    NOT_CANONICAL = "not_canonical"  # JSON that could have been written in another way
+    # The header.
+    WRONG_ALGORITHM = "wrong_algorithm"  # `none`, HS*, or any other that no suite names for this purpose
+    WRONG_TYPE = "wrong_type"  # a token given as a document, or the reverse
+    UNKNOWN_CRITICAL = "unknown_critical"  # `crit`: we know no extension that must be understood
+    UNENCODED_PAYLOAD = "unencoded_payload"  # `b64`
+    FOREIGN_KEY = "foreign_key"  # the token brings its own key or says where to find it: jwk, jku, x5u, x5c, kid, x5t
+    UNKNOWN_HEADER = "unknown_header"  # a member that the profile does not have, or lacks one that it has
+    UNKNOWN_SUITE = "unknown_suite"
+    # The signer and the signature.
+    UNKNOWN_SIGNER = "unknown_signer"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    WRONG_USAGE = "wrong_usage"  # a certificate for another purpose
+    UNTRUSTED_CHAIN = "untrusted_chain"
+    BAD_CERTIFICATE = "bad_certificate"  # no role, code or institution in it, or a key outside the suites
+    SIGNATURE_RANGE = "signature_range"  # wrong length, or r or s outside 1..n-1
+    SIGNATURE_MALLEABLE = "signature_malleable"  # s above n/2: the same signature written in the other way
+    BAD_SIGNATURE = "bad_signature"
+    SIGNER_MISMATCH = "signer_mismatch"  # `by` or `iss` is not whom the certificate names
+    TIME_MISMATCH = "time_mismatch"  # `at` is not the signing time of the header
+    # Packages.
+    UNKNOWN_READER = "unknown_reader"  # no certificate to seal for this institution
+    NOT_FOR_US = "not_for_us"
+    BAD_PACKAGE = "bad_package"  # key unwrap or authentication failed; deliberately not told apart
+    WRONG_PRESCRIPTION = "wrong_prescription"  # sealed for another prescription
+    BAD_POINT = "bad_point"  # the ephemeral key is not a point of the curve
+    # Tokens.
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105  a reason, not a secret
+    TOKEN_NOT_YET_VALID = "token_not_yet_valid"  # noqa: S105  a reason, not a secret
+    TOKEN_TOO_LONG = "token_too_long"  # noqa: S105  lives longer than an assertion may
+    WRONG_AUDIENCE = "wrong_audience"
+    # Pick-up codes and protected key files.
+    MALFORMED_CODE = "malformed_code"
+    BAD_KEY_FILE = "bad_key_file"
+
+
+class Untrusted(Exception):  # noqa: N818  An answer, as law.refusals.Refused is; not an accident.
+    """
+    Not accepted: `reason` for machines, `detail` for people; never key material and never content.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+
+
+class WrongPin(Exception):  # noqa: N818  An answer, not an accident.
+    """
+    The PIN or passphrase does not open this key; also what a damaged key file looks like, by design of its encryption.
+    """
