@@ -10,12 +10,13 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,8 +26,9 @@ from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.sessions import Sessions
 from rx_flow.auth.site import Clock, Site, utc_now
-from rx_flow.config import Directory, Institution, Kind, Settings, Unfit
+from rx_flow.config import Directory, Institution, Kind, Settings, Unfit, check_passphrase, read_passphrase
 from rx_flow.crypto.certificates import Trust
+from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.keyring import Keyring
 from rx_flow.record.database import Database
 from rx_flow.record.outbox import Message, Reply
@@ -34,6 +36,28 @@ from rx_flow.record.schema import heads, upgrade
 from rx_flow.record.sender import Sender
 
 Background = Callable[[Site], Coroutine[Any, Any, None]]
+OnReply = Callable[[Site, Connection, Message, Reply], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    What a kind of site brings: its routes, what it does with an answer to something sent, and by itself (or None).
+    """
+
+    router: APIRouter
+    on_reply: OnReply
+    background: Background | None = None
+
+
+def part(kind: Kind) -> Part:
+    """
+    Import what a kind of site brings; only the kinds that run in this process are loaded.
+    """
+    delivery = importlib.import_module(f"rx_flow.{kind}.delivery")
+    routes = importlib.import_module(f"rx_flow.{kind}.routes")
+    return Part(routes.router, delivery.on_reply, getattr(delivery, "background", None))
+
 
 TITLES = {
     Kind.HOSPITAL: "医院处方服务 hospital",
@@ -50,18 +74,33 @@ def components(kind: Kind) -> tuple[str, ...]:
     return ("record", "auth", kind.value)
 
 
-def open_site(settings: Settings, directory: Directory, *, clock: Clock = utc_now) -> Site:
+def open_keys(settings: Settings) -> tuple[Trust, Keyring]:
+    """
+    Read whom the site trusts and its own keys; raise `Unfit` where they are missing, or not fit for production.
+    """
+    passphrase = settings.passphrase or read_passphrase(settings.keys, settings.mode)
+    if settings.mode == "production":
+        check_passphrase(settings.keys, passphrase)
+    try:
+        trust, keyring = Trust.load(settings.keys), Keyring.load(settings.keys / settings.code, passphrase)
+    except WrongPin:
+        raise Unfit(f"the passphrase does not open the keys of {settings.code}") from None
+    except (OSError, ValueError, Untrusted):
+        raise Unfit(f"the keys of {settings.code} in {settings.keys} cannot be read: see keys/README.md") from None
+    if settings.mode == "production" and (trust.is_development or keyring.is_development):
+        raise Unfit("these are development keys: production needs keys of its own, see keys/README.md")
+    return trust, keyring
+
+
+def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, clock: Clock = utc_now) -> Site:
     """
     Open an institution's keys and database; raise `Unfit` where they do not fit the settings, `SchemaOutdated` for old.
     """
     institution = directory.institution(settings.code)
     if institution is None:
         raise Unfit(f"{settings.code} is not in {settings.keys}/directory.json")
-    trust = Trust.load(settings.keys)
-    if settings.mode == "production" and trust.is_development:
-        raise Unfit("these are development keys: production needs keys of its own, see keys/README.md")
     folder = settings.keys / settings.code
-    keyring = Keyring.load(folder, settings.passphrase)
+    trust, keyring = open_keys(settings)
     directory = directory.moved(dict(settings.urls))
     db = Database.open(settings.database_url, heads=heads(components(institution.kind)))
     peers = Peers(institution.code, keyring.token, directory, clock=clock, seconds=settings.peer_seconds)
@@ -69,10 +108,9 @@ def open_site(settings: Settings, directory: Directory, *, clock: Clock = utc_no
     async def deliver(to: str, path: str, body: bytes) -> Reply:
         return await peers.post(to, path, resting.leave(keyring.at_rest, path, body))
 
-    def on_reply(tx: Connection, message: Message, reply: Reply) -> None:
-        delivery.on_reply(site, tx, message, reply)
+    def replied(tx: Connection, message: Message, reply: Reply) -> None:
+        on_reply(site, tx, message, reply)
 
-    delivery = importlib.import_module(f"rx_flow.{institution.kind}.delivery")
     site = Site(
         institution=institution,
         settings=settings,
@@ -86,19 +124,17 @@ def open_site(settings: Settings, directory: Directory, *, clock: Clock = utc_no
             idle=timedelta(minutes=settings.session_idle_minutes), whole=timedelta(minutes=settings.session_minutes)
         ),
         passwords=Passwords.load(folder),
-        sender=Sender(db, deliver, on_reply, clock=clock),
+        sender=Sender(db, deliver, replied, clock=clock),
     )
     return site
 
 
 @asynccontextmanager
-async def running(site: Site) -> AsyncIterator[None]:
+async def running(site: Site, background: Background | None = None) -> AsyncIterator[None]:
     """
     Deliver what the site owes, and do what it does by itself, until the end; then close everything that is its own.
     """
-    delivery = importlib.import_module(f"rx_flow.{site.kind}.delivery")
-    own: Background | None = getattr(delivery, "background", None)
-    task = asyncio.create_task(own(site)) if own is not None else None
+    task = asyncio.create_task(background(site)) if background is not None else None
     site.sender.start()
     try:
         yield
@@ -112,17 +148,16 @@ async def running(site: Site) -> AsyncIterator[None]:
         await asyncio.to_thread(site.db.close)
 
 
-def create_app(site: Site) -> FastAPI:
+def create_app(site: Site, mine: Part) -> FastAPI:
     """
     Return the app of a site: its own routes, staff, tokens, the OpenAPI document with its page, and one shape of error.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with running(site):
+        async with running(site, mine.background):
             yield
 
-    routes = importlib.import_module(f"rx_flow.{site.kind}.routes")
     app = FastAPI(
         title=TITLES[site.kind],
         description=f"{site.institution.name} {site.institution.name_en} ({site.code})",
@@ -133,9 +168,9 @@ def create_app(site: Site) -> FastAPI:
         responses=openapi.RESPONSES,
         redirect_slashes=False,
     )
-    app.state.site = site
+    app.state.site, app.state.background = site, mine.background
     problems.install(app)
-    app.include_router(routes.router)
+    app.include_router(mine.router)
     if site.kind is not Kind.PLATFORM:
         app.include_router(staff.router)
     app.include_router(tokens.router)
@@ -156,7 +191,12 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """
     Return the app of one institution alone, that reaches the others by the addresses of the directory and settings.
     """
-    return create_app(open_site(settings, Directory.load(settings.keys), clock=clock))
+    directory = Directory.load(settings.keys)
+    institution = directory.institution(settings.code)
+    if institution is None:
+        raise Unfit(f"{settings.code} is not in {settings.keys}/directory.json")
+    mine = part(institution.kind)
+    return create_app(open_site(settings, directory, on_reply=mine.on_reply, clock=clock), mine)
 
 
 def prefix(institution: Institution, directory: Directory) -> str:
@@ -206,8 +246,8 @@ class Embedded:
         Run every site until the end.
         """
         async with AsyncExitStack() as stack:
-            for site in self.sites.values():
-                await stack.enter_async_context(running(site))
+            for app in self.apps.values():
+                await stack.enter_async_context(running(app.state.site, app.state.background))
             yield
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -248,11 +288,13 @@ def embedded(
     data.mkdir(parents=True, exist_ok=True)
     apps: dict[str, FastAPI] = {}
     for kind in Kind:
+        mine = part(kind)
         for institution in directory.of_kind(kind):
             if wanted and institution.code not in wanted:
                 continue
             url = f"sqlite:///{data / institution.code}.db"
             upgrade(url, components(kind))
             settings = Settings(institution.code, url, keys, passphrase=passphrase)
-            apps[institution.code] = create_app(open_site(settings, directory, clock=clock))
+            site = open_site(settings, directory, on_reply=mine.on_reply, clock=clock)
+            apps[institution.code] = create_app(site, mine)
     return Embedded(apps)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from rx_flow.crypto.authority import PASSPHRASE_FILE, development_passphrase
 from rx_flow.law.standing import Role
 
 DIRECTORY = "directory.json"
@@ -167,26 +168,29 @@ class Settings:
     peer_seconds: float = 10.0
 
 
-def read_passphrase(*, mode: Mode, development: str) -> str:
+def read_passphrase(keys: Path, mode: Mode) -> str:
     """
-    Return the passphrase of the institution's keys: from RX_FLOW_PASSPHRASE, or in development the well-known one.
+    Return the passphrase of an institution's keys: RX_FLOW_PASSPHRASE, or in development the one that `keys init` made.
 
-    Raise `Unfit` in production for a missing one, the development one, or one shorter than 16 characters.
+    Raise `Unfit` where there is none, and in production for that of development or one shorter than 16 characters.
     """
     given = os.environ.get(PASSPHRASE, "")
-    if mode == "development":
-        return given or development
-    check_passphrase(given, development=development)
-    return given
+    if mode == "production":
+        check_passphrase(keys, given)
+        return given
+    try:
+        return given or development_passphrase(keys)
+    except FileNotFoundError:
+        raise Unfit(f"{keys} has no development passphrase: run `rx-flow keys init`, or set {PASSPHRASE}") from None
 
 
-def check_passphrase(passphrase: str, *, development: str) -> None:
+def check_passphrase(keys: Path, passphrase: str) -> None:
     """
     Raise `Unfit` for a passphrase that production must not run with.
     """
     if not passphrase:
         raise Unfit(f"production needs {PASSPHRASE}, the passphrase of the institution's keys")
-    if passphrase == development:
+    if (keys / PASSPHRASE_FILE).exists() and passphrase == development_passphrase(keys):
         raise Unfit("production does not run with the passphrase of development")
     if len(passphrase) < PASSPHRASE_CHARACTERS_MIN:
         raise Unfit(f"production needs a passphrase of at least {PASSPHRASE_CHARACTERS_MIN} characters")

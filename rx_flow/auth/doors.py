@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
+_V = TypeVar("_V")
 # No C0, DEL, C1, no line or paragraph separators; the same pattern is published in the OpenAPI document.
 _PLAIN: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 _SPOKEN: Final = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]*$"
 _CONTROLS: Final = re.compile(r"[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: _V) -> _V:
     """Refuse control characters wherever a text stands, also where a model forgot to say so."""
     if isinstance(value, str):
         if _CONTROLS.search(value):
@@ -40,20 +41,20 @@ class Strict(BaseModel):
     _plain_texts = field_validator("*", mode="after")(_plain)
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")  # noqa: TRY004  pydantic turns ValueError alone into a 422.
     return value
 
 
-def _whole_day(value: Any) -> Any:
+def _whole_day(value: object) -> str:
     """A calendar day only: `date` would also take a moment at midnight or a number of seconds."""
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         raise ValueError("must be YYYY-MM-DD")
     return value
 
 
-def _decimal(value: Any) -> Any:
+def _decimal(value: object) -> Decimal:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value):
         raise ValueError("must be a decimal number as text")
     return Decimal(value)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 
 from rx_flow.auth.page import page
 from rx_flow.auth.problems import MEDIA_TYPE, Problem, problems
@@ -49,5 +49,5 @@ def install(app: FastAPI) -> None:
     async def docs(_: Request) -> HTMLResponse:
         return HTMLResponse(page(openapi()))
 
-    app.openapi = openapi  # type: ignore[method-assign]  FastAPI's documented way to change the document.
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change the document.
     app.add_route("/docs", docs, include_in_schema=False)

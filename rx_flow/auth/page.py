@@ -10,9 +10,10 @@ from html import escape
 from typing import Any
 
 _STYLE = """
-body{font:15px/1.5 system-ui,"Noto Sans CJK SC",sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
+body{font:15px/1.5 system-ui,"Noto Sans CJK SC",sans-serif;max-width:60rem;margin:2rem auto;color:#1b1f24}
 h1{font-size:1.4rem}section{border:1px solid #d0d7de;border-radius:6px;margin:.8rem 0;padding:.6rem 1rem}
-code.m{display:inline-block;min-width:4rem;font-weight:700}pre{background:#f6f8fa;padding:.6rem;overflow:auto;font-size:13px}
+code.m{display:inline-block;min-width:4rem;font-weight:700}
+pre{background:#f6f8fa;padding:.6rem;overflow:auto;font-size:13px}
 td{padding:.1rem .8rem .1rem 0;vertical-align:top}summary{cursor:pointer}p{margin:.3rem 0}
 """
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -25,19 +26,19 @@ def _resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any
     return found
 
 
-def example(schema: dict[str, Any], document: dict[str, Any], depth: int = 0) -> Any:
+def _stated(schema: dict[str, Any]) -> list[object]:
+    """What the schema itself shows or fixes, the best first."""
+    several = [one for key in ("examples", "enum") for one in schema.get(key, ())]
+    return several + [schema[key] for key in ("example", "const", "default") if key in schema]
+
+
+def example(schema: dict[str, Any], document: dict[str, Any], depth: int = 0) -> object:
     """
     Return an example of a schema: its own first one, else one put together from those of its parts.
     """
     schema = _resolved(schema, document)
-    if depth > _DEPTH_MAX:
-        return None
-    for key in ("examples", "enum"):
-        if schema.get(key):
-            return schema[key][0]
-    for key in ("example", "const", "default"):
-        if key in schema:
-            return schema[key]
+    if (stated := _stated(schema)) or depth > _DEPTH_MAX:
+        return stated[0] if stated else None
     for key in ("anyOf", "oneOf", "allOf"):
         if schema.get(key):
             return example(schema[key][0], document, depth + 1)
@@ -45,9 +46,8 @@ def example(schema: dict[str, Any], document: dict[str, Any], depth: int = 0) ->
         return {name: example(part, document, depth + 1) for name, part in schema["properties"].items()}
     if schema.get("type") == "array":
         return [example(schema.get("items", {}), document, depth + 1)]
-    return {"integer": schema.get("minimum", 1), "boolean": True, "string": "…", "object": {}}.get(
-        str(schema.get("type"))
-    )
+    kinds = {"integer": schema.get("minimum", 1), "boolean": True, "string": "…", "object": {}}
+    return kinds.get(str(schema.get("type")))
 
 
 def _body(part: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:

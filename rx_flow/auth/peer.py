@@ -1,5 +1,7 @@
 """
-The way to other institutions: one client for each site, with its access tokens. The only place that speaks HTTP outwards.
+The way to other institutions: one client for each site, with its access tokens.
+
+The only place that speaks HTTP outwards.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Peers:
     """
     Every other institution, as this one reaches it: over the network, or in the same process (`mount`).
 
-    Every call raises `Unreachable` where no answer came, and otherwise returns whatever was answered, refusals included.
+    Every call raises `Unreachable` where no answer came; otherwise it returns what was answered, refusals included.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class Peers:
     async def _buy(self, code: str) -> _Token:
         """Buy an access token with a fresh assertion; an institution that will not sell one cannot be reached."""
         now = self._clock()
-        assertion = client_assertion(self._key, issuer=self._code, audience=code, now=now, jti=nonce(16))
+        assertion = client_assertion(self._key, self._code, code, now=now, jti=nonce(16))
         form = {"grant_type": GRANT, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
         reply = await self._send("POST", code, "/oauth/token", content=urlencode(form).encode(), kind=FORM)
         if reply.status != OK:

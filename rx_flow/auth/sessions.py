@@ -87,7 +87,7 @@ class Sessions:
         self._open = {name: session for name, session in self._open.items() if not self._over(session, now)}
 
     def gate(self, person: str) -> asyncio.Lock:
-        """Return the lock under which a person's PINs are tried, one after the other: guesses cannot be made abreast."""
+        """Return the lock under which a person's PINs are tried one after the other: no guesses abreast."""
         return self._gates.setdefault(person, asyncio.Lock())
 
     def pin_hash(self, pin: str) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fastapi import Request
 from sqlalchemy import Connection
@@ -147,7 +147,13 @@ async def recording(
 
 
 async def attempt(
-    site: Site, action: Callable[..., R], *args: Any, ask: Ask, rx: str | None = None, document: str = "", **named: Any
+    site: Site,
+    action: Callable[..., R],
+    *args: object,
+    ask: Ask,
+    rx: str | None = None,
+    document: str = "",
+    **named: object,
 ) -> R:
     """
     Run `action(tx, *args, **named)` in a transaction; record a refusal under `ask`'s actor and action, and raise it on.

@@ -5,7 +5,7 @@ Institutions as OAuth 2 clients: a signed assertion (private_key_jwt, RFC 7523) 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
@@ -20,12 +20,11 @@ from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Site, recording, site_of
 from rx_flow.auth.staff import bearer
 from rx_flow.crypto.errors import Untrusted
-from rx_flow.crypto.tokens import Claims, access_token, verify_access_token, verify_assertion
+from rx_flow.crypto.tokens import SKEW, Claims, access_token, verify_access_token, verify_assertion
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor
 from rx_flow.record.tables import nonce
 
-SKEW: Final = timedelta(seconds=300)
 CALLERS_MAX: Final = 4096
 
 
@@ -63,7 +62,7 @@ class _AccessToken(SecurityBase):
 def _caller(site: Site, token: str, now: datetime) -> Actor:
     """Check a token not seen before, and remember it: the same one comes with every request for minutes."""
     try:
-        claims = verify_access_token(site.keyring.access_token_secret, token, audience=site.code, now=now)
+        claims = verify_access_token(token, site.keyring.access_token_secret, site.code, now=now)
     except Untrusted:
         raise Refused(Code.UNAUTHENTICATED, "the access token is not valid") from None
     institution = site.directory.institution(claims.subject)
@@ -140,7 +139,7 @@ async def token(request: Request) -> Token:
     now = site.clock()
     async with recording(site, None, "token"):
         try:
-            claims = verify_assertion(assertion, site.trust, audience=site.code, now=now)
+            claims = verify_assertion(assertion, site.trust, site.code, now=now)
         except Untrusted:
             raise Refused(Code.UNAUTHENTICATED, "the assertion is not valid") from None
         institution = site.directory.institution(claims.issuer)
@@ -152,7 +151,7 @@ async def token(request: Request) -> Token:
     seconds = site.settings.token_seconds
     return Token(
         access_token=access_token(
-            site.keyring.access_token_secret, institution.code, audience=site.code, now=now, seconds=seconds
+            site.keyring.access_token_secret, institution.code, site.code, now=now, seconds=seconds
         ),
         token_type="Bearer",  # noqa: S106  The name of a scheme, not a secret.
         expires_in=seconds,
