@@ -9,9 +9,9 @@ import pytest
 from made_up import CAPPED, DAY, FREE, OWN, TENTH, UNLISTED, policy
 
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.settlement.adjudicate import ClaimLine, adjudicate, mirror
-from rx_flow.settlement.policy import Category, OutsideScope
-from rx_flow.settlement.statement import Statement, YearToDate
+from rx_flow.settlement.benefit.adjudicate import ClaimLine, adjudicate, mirror
+from rx_flow.settlement.benefit.policy import Category, OutsideScope
+from rx_flow.settlement.benefit.statement import Statement, YearToDate
 
 ACTIVE = Category.ACTIVE
 

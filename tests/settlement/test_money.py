@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rx_flow.settlement.money import allot, percent, share, yuan
+from rx_flow.settlement.benefit.money import allot, percent, share, yuan
 
 
 @pytest.mark.parametrize(

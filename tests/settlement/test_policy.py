@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.settlement.policy import Category, DrugClass, Policy, Scheme, Terms, policy_of, published, read
+from rx_flow.settlement.benefit.policy import Category, DrugClass, Policy, Scheme, Terms, policy_of, published, read
 
 FUJIAN = ("350100", "350200", "350300", "350400", "350500", "350600", "350700", "350800", "350900", "359900")
 

@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_up import DAY, UNLISTED, policy
 
-from rx_flow.settlement.adjudicate import ClaimLine, adjudicate, mirror
-from rx_flow.settlement.policy import Category, DrugClass, OutsideScope, Policy, Scheme, Terms, policy_of
-from rx_flow.settlement.statement import Statement, YearToDate
+from rx_flow.settlement.benefit.adjudicate import ClaimLine, adjudicate, mirror
+from rx_flow.settlement.benefit.policy import Category, DrugClass, OutsideScope, Policy, Scheme, Terms, policy_of
+from rx_flow.settlement.benefit.statement import Statement, YearToDate
 
 DRUGS = tuple(f"Y{'0' * 20}{n:02d}" for n in range(4))
 ratios = st.one_of(st.sampled_from([0, 1, 500, 1_500, 5_000, 7_000, 9_999, 10_000]), st.integers(0, 10_000))

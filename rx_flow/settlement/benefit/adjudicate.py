@@ -12,10 +12,10 @@ from datetime import date
 
 from rx_flow.law import fields as f
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.settlement.explain import step
-from rx_flow.settlement.money import allot, share
-from rx_flow.settlement.policy import Category, OutsideScope, Policy, Rates, Terms
-from rx_flow.settlement.statement import Bill, Line, Statement, Step, YearToDate
+from rx_flow.settlement.benefit.explain import step
+from rx_flow.settlement.benefit.money import allot, share
+from rx_flow.settlement.benefit.policy import Category, OutsideScope, Policy, Rates, Terms
+from rx_flow.settlement.benefit.statement import Bill, Line, Statement, Step, YearToDate
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ The words of a statement, line by line (结算说明): templates over numbers th
 
 from __future__ import annotations
 
-from rx_flow.settlement.money import percent, yuan
-from rx_flow.settlement.statement import Step
+from rx_flow.settlement.benefit.money import percent, yuan
+from rx_flow.settlement.benefit.statement import Step
 
 # One row per rule: Chinese, English. Names in braces are the step's inputs; `result` is what came out.
 TEMPLATES: dict[str, tuple[str, str]] = {

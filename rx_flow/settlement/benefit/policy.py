@@ -19,7 +19,7 @@ from typing import Any
 
 from rx_flow.law import catalogue
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.settlement.money import WHOLE
+from rx_flow.settlement.benefit.money import WHOLE
 
 DUAL_CHANNEL = "dual_channel"
 
@@ -134,7 +134,7 @@ def policy_of(area: str, scheme: str, on: date, *, book: Iterable[Policy] | None
 @cache
 def published() -> tuple[Policy, ...]:
     """Return every policy that came with this release, whatever its day."""
-    return read(resources.files("rx_flow.settlement").joinpath("policies"))
+    return read(resources.files("rx_flow.settlement.benefit").joinpath("policies"))
 
 
 def read(folder: Traversable) -> tuple[Policy, ...]:
