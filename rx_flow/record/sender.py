@@ -30,8 +30,8 @@ REST_SECONDS_MAX = 5.0
 POLL_SECONDS = 5.0
 PAGE = 32  # lanes of one receiver served at the same time
 PROBE = 4  # the same while the receiver does not answer
-# Refusals that are about the moment, not about the message: too early, too much, token run out.
-_PASSING = frozenset({401, 408, 425, 429})
+# Answers that are about the moment, not about the message: not known yet (202), too early, too much, token run out.
+_PASSING = frozenset({202, 401, 408, 425, 429})
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ def is_final(status: int) -> bool:
     """
     Say whether an answer settles the message: done (2xx), or refused for good (4xx).
     """
-    return 200 <= status < 300 or (400 <= status < 500 and status not in _PASSING)  # noqa: PLR2004  HTTP's classes.
+    final = 200 <= status < 300 or 400 <= status < 500  # noqa: PLR2004  HTTP's classes.
+    return final and status not in _PASSING
 
 
 def rest_seconds(failures: int, salt: str) -> float:
