@@ -5,20 +5,18 @@ The only writer of a prescription's state: the law is asked, and state, document
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
+from rx_flow.crypto.documents import Document
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Area, Ask, RxId, Standing, State
 from rx_flow.law.transitions import Transition, after, decide
 from rx_flow.record import audit, dossier
 from rx_flow.record.audit import Origin
 from rx_flow.record.database import Stale
+from rx_flow.record.statements import Prepared, insert_into
 from rx_flow.record.tables import prescription
-
-if TYPE_CHECKING:
-    from rx_flow.crypto.documents import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +50,11 @@ _COLUMNS = (
     _c.seq,
     _c.head,
 )
-_LOAD = select(*_COLUMNS).where(_c.area == bindparam("k_area"), _c.rx == bindparam("k_rx"))
-_LOCK = _LOAD.with_for_update()  # SQLite knows no such clause and needs none: one writer.
-_CREATE = insert(prescription)
-_MOVE = (
+_FIND = select(*_COLUMNS).where(_c.area == bindparam("k_area"), _c.rx == bindparam("k_rx"))
+_LOAD = Prepared(_FIND)
+_LOCK = Prepared(_FIND.with_for_update())  # SQLite knows no such clause and needs none: one writer.
+_CREATE = Prepared(insert_into(prescription))
+_MOVE = Prepared(
     update(prescription)
     .where(
         _c.area == bindparam("k_area"),
@@ -87,7 +86,7 @@ def load(tx: Connection, rx: str, *, lock: bool = False) -> Standing | None:
     """
     Return where `rx` stands, or None; with `lock`, nobody else can move it until this transaction ends.
     """
-    row = tx.execute(_LOCK if lock else _LOAD, {"k_area": rx[:6], "k_rx": rx}).first()
+    row = (_LOCK if lock else _LOAD).first(tx, {"k_area": rx[:6], "k_rx": rx})
     if row is None:
         return None
     return Standing(RxId(row[0]), Area(row[1]), State(row[2]), *row[3:])
@@ -102,7 +101,7 @@ def create(tx: Connection, standing: Standing) -> None:
     if standing.state is not State.DRAFT or standing.seq:
         raise ValueError("a prescription begins as a draft without documents")
     values = {column.name: getattr(standing, column.name) for column in _COLUMNS}
-    tx.execute(_CREATE, values | {"state": standing.state.value, "created_at": standing.issued_at})
+    _CREATE.run(tx, values | {"state": standing.state.value, "created_at": standing.issued_at})
 
 
 def nominate(tx: Connection, standing: Standing, pharmacy: str | None, *, entry: audit.Entry) -> Standing:
@@ -177,8 +176,8 @@ def _check(standing: Standing, ask: Ask, row: Transition, evidence: Evidence) ->
 
 def _move(tx: Connection, standing: Standing, moved: Standing) -> None:
     """Write the new state over exactly the old one."""
-    done = tx.execute(
-        _MOVE,
+    done = _MOVE.run(
+        tx,
         {
             "k_area": standing.area,
             "k_rx": standing.rx,
@@ -196,5 +195,5 @@ def _move(tx: Connection, standing: Standing, moved: Standing) -> None:
             "head": moved.head,
         },
     )
-    if done.rowcount != 1:
+    if done != 1:
         raise Stale(standing.rx)

@@ -14,11 +14,12 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-import orjson
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, tuple_
+from sqlalchemy import BigInteger, Connection, and_, bindparam, func, select, tuple_
 
+from rx_flow.crypto import canonical
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Actor, RxId, State
+from rx_flow.record.statements import Prepared, insert_into
 from rx_flow.record.tables import audit_entry
 
 VERSION = 1
@@ -83,7 +84,7 @@ class Entry:
     def body(self, seq: int, prev: str) -> bytes:
         """The exact bytes to keep: canonical JSON, of text and whole numbers only."""
         actor = self.actor
-        return orjson.dumps(
+        return canonical.dumps(
             {
                 "v": VERSION,
                 "at": _rfc3339(self.at),
@@ -102,8 +103,7 @@ class Entry:
                 "document": self.document,
                 "purpose": self.purpose,
                 "trace": self.origin.trace,
-            },
-            option=orjson.OPT_SORT_KEYS,
+            }
         )
 
 
@@ -125,7 +125,7 @@ class Recorded:
     @property
     def content(self) -> dict[str, Any]:
         """The entry's fields, read from its bytes."""
-        content: dict[str, Any] = orjson.loads(self.body)
+        content: dict[str, Any] = canonical.loads(self.body)  # type: ignore[assignment]  # an entry is an object
         return content
 
 
@@ -135,14 +135,14 @@ def _rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-_HEAD = (
+_HEAD = Prepared(
     select(audit_entry.c.seq, audit_entry.c.digest)
     .where(audit_entry.c.area == bindparam("area"), audit_entry.c.chain == bindparam("chain"))
     .order_by(audit_entry.c.seq.desc())
     .limit(1)
 )
-_APPEND = insert(audit_entry)
-_LOCK = select(func.pg_advisory_xact_lock(bindparam("key")))
+_APPEND = Prepared(insert_into(audit_entry, (column.name for column in audit_entry.columns if column.name != "idx")))
+_LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 
 
 def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
@@ -153,19 +153,19 @@ def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
     otherwise PostgreSQL takes a lock of the chain. What slips past both hits the primary key and runs again.
     """
     if not locked and tx.dialect.name == "postgresql":
-        tx.execute(_LOCK, {"key": int.from_bytes(sha256(entry.chain.encode()).digest()[:8], signed=True)})
-    head = tx.execute(_HEAD, {"area": entry.area, "chain": entry.chain}).first()
-    seq, prev = (head.seq + 1, head.digest) if head else (1, "")
+        _LOCK.run(tx, {"key": int.from_bytes(sha256(entry.chain.encode()).digest()[:8], signed=True)})
+    head = _HEAD.first(tx, {"area": entry.area, "chain": entry.chain})
+    seq, prev = (head[0] + 1, head[1]) if head else (1, "")
     body = entry.body(seq, prev)
     actor = entry.actor
-    tx.execute(
-        _APPEND,
+    _APPEND.run(
+        tx,
         {
             "area": entry.area,
             "chain": entry.chain,
             "seq": seq,
             "prev": prev,
-            "digest": sha256(body).hexdigest(),
+            "digest": canonical.digest(body),
             "body": body,
             "recorded_at": entry.at,
             "rx": entry.rx,

@@ -6,17 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
+from rx_flow.crypto.documents import Document
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, State
+from rx_flow.record.statements import Prepared, Row, insert_into
 from rx_flow.record.tables import document as _document
 from rx_flow.record.tables import package as _package
-
-if TYPE_CHECKING:
-    from rx_flow.crypto.documents import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Package:
 
 
 _d = _document.c
-_KEEP = insert(_document)
+_KEEP = Prepared(insert_into(_document))
 _KEPT = select(
     _d.rx,
     _d.seq,
@@ -78,18 +76,20 @@ _KEPT = select(
     _d.received_from,
     _d.sealed,
 ).where(_d.area == bindparam("area"), _d.rx == bindparam("rx"))
-_IN_ORDER = _KEPT.order_by(_d.seq)
-_LAST = _KEPT.order_by(_d.seq.desc()).limit(1)
-_FIND = select(_d.rx, _d.target, _d.seq, _d.digest, _d.at).where(
-    _d.area == bindparam("area"), _d.rx == bindparam("rx"), _d.digest == bindparam("digest")
+_IN_ORDER = Prepared(_KEPT.order_by(_d.seq))
+_LAST = Prepared(_KEPT.order_by(_d.seq.desc()).limit(1))
+_FIND = Prepared(
+    select(_d.rx, _d.target, _d.seq, _d.digest, _d.at).where(
+        _d.area == bindparam("area"), _d.rx == bindparam("rx"), _d.digest == bindparam("digest")
+    )
 )
 
 _p = _package.c
-_PUT = insert(_package)
-_PACKAGES = (
+_PUT = Prepared(insert_into(_package))
+_PACKAGES = Prepared(
     select(_p.first_seq, _p.body).where(_p.area == bindparam("area"), _p.rx == bindparam("rx")).order_by(_p.first_seq)
 )
-_REPLACE = (
+_REPLACE = Prepared(
     update(_package)
     .where(_p.area == bindparam("k_area"), _p.rx == bindparam("k_rx"), _p.first_seq == bindparam("k_seq"))
     .values(body=bindparam("body"))
@@ -102,8 +102,8 @@ def keep(
     """
     Add a document to its dossier; by `advance`, or at a site that holds a copy but is no authority for the state.
     """
-    tx.execute(
-        _KEEP,
+    _KEEP.run(
+        tx,
         {
             "area": document.rx[:6],
             "rx": document.rx,
@@ -122,23 +122,25 @@ def keep(
     )
 
 
-def _kept(row: Row[Any]) -> Kept:
+def _kept(row: Row) -> Kept:
     """Read a row of _KEPT, whose columns are the fields of Kept, in order."""
-    return Kept(*row[:9], State(row[9]), *row[10:])
+    fields = list(row)
+    fields[9] = State(fields[9])
+    return Kept(*fields)
 
 
 def documents(tx: Connection, rx: str) -> tuple[Kept, ...]:
     """
     Return the documents of `rx`, the first one first.
     """
-    return tuple(_kept(row) for row in tx.execute(_IN_ORDER, {"area": rx[:6], "rx": rx}))
+    return tuple(_kept(row) for row in _IN_ORDER.all(tx, {"area": rx[:6], "rx": rx}))
 
 
 def last(tx: Connection, rx: str) -> Kept | None:
     """
     Return the last document of `rx`, or None.
     """
-    row = tx.execute(_LAST, {"area": rx[:6], "rx": rx}).first()
+    row = _LAST.first(tx, {"area": rx[:6], "rx": rx})
     return None if row is None else _kept(row)
 
 
@@ -146,7 +148,7 @@ def find(tx: Connection, rx: str, digest: str) -> Answer | None:
     """
     Return what became of a document of `rx`, or None if it never came: ask before `advance`, after locking the row.
     """
-    row = tx.execute(_FIND, {"area": rx[:6], "rx": rx, "digest": digest}).first()
+    row = _FIND.first(tx, {"area": rx[:6], "rx": rx, "digest": digest})
     return None if row is None else Answer(RxId(row[0]), State(row[1]), row[2], row[3], row[4])
 
 
@@ -154,20 +156,20 @@ def put_package(tx: Connection, rx: str, package: Package) -> None:
     """
     Keep a package as it came.
     """
-    tx.execute(_PUT, {"area": rx[:6], "rx": rx, "first_seq": package.first_seq, "body": package.body})
+    _PUT.run(tx, {"area": rx[:6], "rx": rx, "first_seq": package.first_seq, "body": package.body})
 
 
 def packages(tx: Connection, rx: str) -> tuple[Package, ...]:
     """
     Return the packages of `rx`, in the order of their documents.
     """
-    return tuple(Package(*row) for row in tx.execute(_PACKAGES, {"area": rx[:6], "rx": rx}))
+    return tuple(Package(*row) for row in _PACKAGES.all(tx, {"area": rx[:6], "rx": rx}))
 
 
 def replace_package(tx: Connection, rx: str, package: Package) -> None:
     """
     Put a package in the place of the same one with fewer recipients; raise `Refused(NOT_FOUND)` if there is none.
     """
-    done = tx.execute(_REPLACE, {"k_area": rx[:6], "k_rx": rx, "k_seq": package.first_seq, "body": package.body})
-    if done.rowcount != 1:
+    done = _REPLACE.run(tx, {"k_area": rx[:6], "k_rx": rx, "k_seq": package.first_seq, "body": package.body})
+    if done != 1:
         raise Refused(Code.NOT_FOUND, "package")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
-from sqlalchemy import Connection, bindparam, func, literal, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rx_flow.record.statements import Prepared
 from rx_flow.record.tables import outbox as _outbox
 
 MessageId = NewType("MessageId", str)
@@ -75,35 +76,36 @@ _next = select(
     bindparam("area", type_=_o.area.type),
     bindparam("rx", type_=_o.rx.type),
     bindparam("receiver", type_=_o.receiver.type),
-    func.coalesce(func.max(_o.n), 0) + literal(1, literal_execute=True),
+    func.coalesce(func.max(_o.n), 0) + 1,
     bindparam("key", type_=_o.key.type),
     bindparam("path", type_=_o.path.type),
     bindparam("body", type_=_o.body.type),
     bindparam("created_at", type_=_o.created_at.type),
 ).where(*_lane)
-_conflict = ["area", "rx", "receiver", "key"]
 _PUT = {
-    "sqlite": sqlite.insert(_outbox).from_select(_NAMES, _next).on_conflict_do_nothing(index_elements=_conflict),
-    "postgresql": postgresql.insert(_outbox)
-    .from_select(_NAMES, _next)
-    .on_conflict_do_nothing(index_elements=_conflict),
+    name: Prepared(
+        kind.insert(_outbox)
+        .from_select(_NAMES, _next)
+        .on_conflict_do_nothing(index_elements=["area", "rx", "receiver", "key"])
+        .returning(_o.n)
+    )
+    for name, kind in (("sqlite", sqlite), ("postgresql", postgresql))
 }
-_PUT_RETURNING = {name: statement.returning(_o.n) for name, statement in _PUT.items()}
-_NUMBER = select(_o.n).where(*_lane, _o.key == bindparam("key"))
+_NUMBER = Prepared(select(_o.n).where(*_lane, _o.key == bindparam("key")))
 _MESSAGE = (_o.receiver, _o.rx, _o.n, _o.key, _o.path, _o.body)
-_WAITING = select(*_MESSAGE).where(*_lane, _o.answered_at.is_(None)).order_by(_o.n)
-_RECEIVER = (
+_WAITING = Prepared(select(*_MESSAGE).where(*_lane, _o.answered_at.is_(None)).order_by(_o.n))
+_RECEIVER = Prepared(
     select(_o.receiver).where(_o.answered_at.is_(None), _o.receiver > bindparam("after")).order_by(_o.receiver).limit(1)
 )
-_LANES = (
+_LANES = Prepared(
     select(_o.rx)
     .where(_o.answered_at.is_(None), _o.receiver == bindparam("receiver"), _o.rx > bindparam("after"))
     .distinct()
     .order_by(_o.rx)
     .limit(bindparam("count"))
 )
-_REPLY = select(_o.status, _o.reply).where(*_lane, _o.n == bindparam("n"))
-_ANSWERED = (
+_REPLY = Prepared(select(_o.status, _o.reply).where(*_lane, _o.n == bindparam("n")))
+_ANSWERED = Prepared(
     update(_outbox)
     .where(
         _o.area == bindparam("k_area"),
@@ -129,9 +131,9 @@ def put(tx: Connection, *, to: str, path: str, body: bytes, rx: str, area: str, 
         "body": body,
         "created_at": now,
     }
-    n = tx.execute(_PUT_RETURNING[tx.dialect.name], values).scalar()
-    if n is None:
-        n = tx.execute(_NUMBER, {"area": area, "rx": rx, "receiver": to, "key": key}).scalar_one()
+    row = _PUT[tx.dialect.name].first(tx, values) or _NUMBER.first(tx, values)
+    assert row is not None  # noqa: S101  What was not put has been there before.
+    n: int = row[0]
     return message_id(to, rx, n)
 
 
@@ -139,8 +141,7 @@ def waiting(tx: Connection, to: str, rx: str) -> tuple[Message, ...]:
     """
     Return what is still owed to `to` about `rx`, the oldest first.
     """
-    found = tx.execute(_WAITING, {"area": rx[:6], "rx": rx, "receiver": to})
-    return tuple(Message(*row) for row in found)
+    return tuple(Message(*row) for row in _WAITING.all(tx, {"area": rx[:6], "rx": rx, "receiver": to}))
 
 
 def receivers(tx: Connection) -> tuple[str, ...]:
@@ -149,9 +150,9 @@ def receivers(tx: Connection) -> tuple[str, ...]:
     """
     found: list[str] = []
     after = ""
-    while (receiver := tx.execute(_RECEIVER, {"after": after}).scalar()) is not None:
-        found.append(receiver)
-        after = receiver
+    while (row := _RECEIVER.first(tx, {"after": after})) is not None:
+        after = row[0]
+        found.append(after)
     return tuple(found)
 
 
@@ -159,7 +160,7 @@ def lanes(tx: Connection, to: str, *, after: str, count: int) -> tuple[str, ...]
     """
     Return the next `count` prescriptions, beyond `after`, about which something is owed to `to`.
     """
-    return tuple(tx.scalars(_LANES, {"receiver": to, "after": after, "count": count}))
+    return tuple(row[0] for row in _LANES.all(tx, {"receiver": to, "after": after, "count": count}))
 
 
 def reply(tx: Connection, message: MessageId) -> Reply | None:
@@ -167,7 +168,7 @@ def reply(tx: Connection, message: MessageId) -> Reply | None:
     Return what was answered to a message; None while it waits.
     """
     to, rx, n = parts(message)
-    row = tx.execute(_REPLY, {"area": rx[:6], "rx": rx, "receiver": to, "n": n}).first()
+    row = _REPLY.first(tx, {"area": rx[:6], "rx": rx, "receiver": to, "n": n})
     return None if row is None or row[0] is None else Reply(row[0], row[1])
 
 
@@ -175,8 +176,8 @@ def answered(tx: Connection, message: Message, got: Reply, now: datetime) -> boo
     """
     Close a message with its reply and drop its body; False if that has been done before.
     """
-    done = tx.execute(
-        _ANSWERED,
+    done = _ANSWERED.run(
+        tx,
         {
             "k_area": message.rx[:6],
             "k_rx": message.rx,
@@ -187,4 +188,4 @@ def answered(tx: Connection, message: Message, got: Reply, now: datetime) -> boo
             "reply": got.body,
         },
     )
-    return done.rowcount == 1
+    return done == 1

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from queue import Empty
 from typing import TypeVar
 
-from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.pool import StaticPool
 
 from rx_flow.law.refusals import Code, Refused
@@ -32,7 +32,12 @@ def _connect(path: str) -> sqlite3.Connection:
     raw.execute("PRAGMA journal_mode=WAL")
     raw.execute("PRAGMA synchronous=FULL")
     raw.execute("PRAGMA foreign_keys=ON")
+    raw.execute("PRAGMA recursive_triggers=ON")  # so that INSERT OR REPLACE asks the triggers before it deletes
     return raw
+
+
+def _engine(raw: sqlite3.Connection) -> Engine:
+    return create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool, hide_parameters=True)
 
 
 class SQLite:
@@ -49,8 +54,8 @@ class SQLite:
         reader = _connect(path)
         reader.execute("PRAGMA query_only=ON")
         self._raw_reader = reader
-        self._writer = create_engine("sqlite://", creator=lambda: self._raw, poolclass=StaticPool)
-        self._reader = create_engine("sqlite://", creator=lambda: reader, poolclass=StaticPool)
+        self._writer = _engine(self._raw)
+        self._reader = _engine(reader)
         self._tx = self._writer.connect()
         self._rx = self._reader.connect()
         self._reading = threading.Lock()
