@@ -1,0 +1,136 @@
+"""
+What the platform establishes about a document before it asks the law; nobody's word is taken for what can be computed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from rx_flow.config import Directory
+from rx_flow.crypto.documents import Document
+from rx_flow.law import fields as f
+from rx_flow.law.catalogue import supply_ok
+from rx_flow.law.prescription import Prescription
+from rx_flow.law.refusals import Code, Refused
+from rx_flow.law.review import Severity, review, unanswered
+from rx_flow.law.standing import SHANGHAI, Facts
+from rx_flow.platform.tables import line, trace_code
+
+_TRACE_CODE = re.compile(r"[0-9A-Za-z]{7,40}")
+_PERSON = re.compile(r"[0-9A-Za-z]{1,24}")
+_LOT = ("n", "lot", "quantity", "expiry", "trace_codes")
+LOTS_MAX = 100
+
+
+def day_of(at: datetime) -> date:
+    """Return the day in China."""
+    return at.astimezone(SHANGHAI).date()
+
+
+def reason_of(document: Document) -> str:
+    """Return the reason that a document states, "" if it states none; `Refused(MALFORMED)` if it is no text."""
+    reason = document.body.get("reason") or ""
+    if not isinstance(reason, str):
+        f.malformed("reason")
+    return reason
+
+
+def prescription_of(document: Document) -> Prescription:
+    """Return the prescription that a document `prescription` holds; `Refused(MALFORMED)` names the field."""
+    return Prescription.from_body({name: value for name, value in document.body.items() if name != "action"})
+
+
+def of_submission(prescription: Prescription, document: Document) -> Facts:
+    """Whether the days of supply are within the limit, by our own reckoning."""
+    return Facts(supply_ok=supply_ok(prescription, day_of(document.at)))
+
+
+def of_opinion(prescription: Prescription, document: Document) -> Facts:
+    """
+    How many serious findings the opinion leaves without a reason: those it states, or those of our own review.
+
+    The larger number counts, so that a site cannot approve by leaving a finding out.
+    """
+    stated = f.items(document.body.get("findings"), "findings")
+    reason = reason_of(document)
+    serious = sum(isinstance(one, Mapping) and one.get("severity") == Severity.SERIOUS.value for one in stated)
+    ours = unanswered(review(prescription, day_of(document.at)), reason)
+    return Facts(unanswered=max(ours, 0 if reason.strip() else serious))
+
+
+def _lots(document: Document) -> list[Mapping[str, Any]]:
+    """The lots of a dispense record, each field checked for its form."""
+    lots = f.items(document.body.get("lots"), "lots")
+    if len(lots) > LOTS_MAX:
+        f.malformed("lots: too many")
+    for lot in lots:
+        f.exactly(lot, _LOT, "lots")
+        f.whole(lot["n"], "lots.n", least=1, most=99)
+        f.whole(lot["quantity"], "lots.quantity", least=1, most=10_000)
+        f.text(lot["lot"], "lots.lot", most=40)
+        f.read_day(lot["expiry"], "lots.expiry")
+        for code in f.items(lot["trace_codes"], "lots.trace_codes"):
+            f.shaped(code, "lots.trace_codes", _TRACE_CODE)
+    return lots
+
+
+def _complete(lots: Iterable[Mapping[str, Any]], wanted: Mapping[int, int], on: date) -> bool:
+    """
+    Whether the lots give every line exactly its quantity, each with its trace codes (追溯码), none past its expiry.
+
+    A code stands on the smallest package sold, which may hold several units: at least one a lot, no more than units.
+    """
+    given: Counter[int] = Counter()
+    for lot in lots:
+        if not 1 <= len(lot["trace_codes"]) <= lot["quantity"] or f.read_day(lot["expiry"], "lots.expiry") < on:
+            return False
+        given[lot["n"]] += lot["quantity"]
+    return given == Counter(wanted)
+
+
+def _codes(lots: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    return [(code, lot["n"]) for lot in lots for code in lot["trace_codes"]]
+
+
+def of_dispensing(tx: Connection, directory: Directory, document: Document) -> Facts:
+    """
+    Who picked, if it is somebody of that pharmacy, and whether the lots account for every unit prescribed.
+    """
+    lots = _lots(document)
+    c = line.c
+    wanted = {
+        row.n: row.quantity
+        for row in tx.execute(select(c.n, c.quantity).where(c.area == document.rx[:6], c.rx == document.rx))
+    }
+    picker = document.body.get("picker")
+    f.shaped(picker, "picker", _PERSON)
+    person = directory.person(str(picker))
+    ours = person is not None and person.institution == document.signer.institution
+    return Facts(picker=str(picker) if ours else None, lots_complete=_complete(lots, wanted, day_of(document.at)))
+
+
+def hand_out(tx: Connection, document: Document) -> None:
+    """
+    Write every trace code of a dispense record; `Refused(TRACE_CODE_USED)` if one is out already, here or anywhere.
+
+    The database's unique index decides, not a query: two pharmacies cannot hand out one package at the same moment.
+    """
+    codes = sorted(_codes(_lots(document)))  # in one order everywhere, so that two hand-outs cannot wait for each other
+    rows = [{"area": document.rx[:6], "rx": document.rx, "code": code, "n": n, "returned": False} for code, n in codes]
+    try:
+        tx.execute(insert(trace_code), rows)
+    except IntegrityError:
+        raise Refused(Code.TRACE_CODE_USED, "dispense") from None
+
+
+def take_in(tx: Connection, rx: str) -> None:
+    """Let the trace codes of a prescription that was taken back be handed out again."""
+    c = trace_code.c
+    tx.execute(update(trace_code).where(c.area == rx[:6], c.rx == rx).values(returned=True))
