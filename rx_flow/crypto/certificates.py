@@ -167,6 +167,7 @@ class Trust:
             )
         )
         self._certify = lru_cache(maxsize=CACHE_MAX)(self._walk)
+        self._readers = lru_cache(maxsize=CACHE_MAX)(self._candidates)
 
     @classmethod
     def load(cls, keys: Path) -> Trust:
@@ -203,19 +204,25 @@ class Trust:
         """
         Return the key to seal packages for an institution with: the newest believed at `at`; `Untrusted` if none is.
         """
-        problem = Untrusted(Reason.UNKNOWN_READER)
-        best: Certified | None = None
+        found = self._readers(institution)
+        for one in found:
+            if one.begins <= at <= one.ends:
+                return OpenKey(one.signer.thumbprint, one.signer.institution, one.public)
+        if not found:
+            raise Untrusted(Reason.UNKNOWN_READER)
+        raise Untrusted(Reason.CERTIFICATE_EXPIRED if at > found[0].ends else Reason.CERTIFICATE_NOT_YET_VALID)
+
+    def _candidates(self, institution: str) -> tuple[Certified, ...]:
+        """The believed certificates for packages of an institution, newest first."""
+        found = []
         for print_ in self._of.get(institution, ()):
             try:
-                found = self.certified(print_, Purpose.PACKAGE, at)
-            except Untrusted as refused:
-                problem = problem if refused.reason is Reason.WRONG_USAGE else refused
-                continue
-            if best is None or found.begins > best.begins:
-                best = found
-        if best is None:
-            raise problem
-        return OpenKey(best.signer.thumbprint, best.signer.institution, best.public)
+                one = self._certify(print_)
+            except Untrusted:
+                continue  # somebody's stray certificate must not keep the institution from being written to
+            if one.purpose is Purpose.PACKAGE and one.signer.institution == institution:
+                found.append(one)
+        return tuple(sorted(found, key=lambda one: one.begins, reverse=True))
 
     def _walk(self, thumbprint: str) -> Certified:
         """

@@ -22,6 +22,7 @@ TYPE = "rx-document+jws"
 DOCUMENT_MAX = 64 * 1024  # characters; a prescription of five lines has about 3,000
 _HEADER = frozenset({"alg", "sigT", "typ", "x5t#S256"})
 _PAYLOAD = frozenset({"doc", "rx", "seq", "prev", "at", "by", "body"})
+_HEADER_FORM = canonical.dumps({"alg": suites.DEFAULT.signature, "sigT": "%s", "typ": TYPE, "x5t#S256": "%s"})
 _HEX = frozenset("0123456789abcdef")
 _DIGEST_LENGTH = 64
 
@@ -56,8 +57,10 @@ def issue(
 
     Promise and errors as `sign_document`.
     """
-    raw = sign_document(key, doc=doc, rx=rx, seq=seq, prev=prev, at=at, body=body)
-    return _document(raw, _payload(compact.decode(raw.split(".")[1].encode())), key.signer, at=at.astimezone(UTC))
+    raw, payload = _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": body}, at)
+    members = canonical.own(payload)
+    assert isinstance(members, dict)  # noqa: S101  `_sign` wrote it
+    return _document(raw, members, key.signer, at=at.astimezone(UTC))
 
 
 def sign_document(
@@ -69,17 +72,7 @@ def sign_document(
     `ValueError` for a body that is not canonical JSON (`canonical.dumps`), a place in the dossier that cannot be, or a
     document too large; `Untrusted` for a key of another purpose, or outside its certificate's validity.
     """
-    stated = rfc3339(at)
-    members = {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "at": stated, "by": key.id, "body": body}
-    if not _sound(members):
-        raise ValueError("not a document: doc, rx, seq, prev or body")
-    header = {"alg": suites.DEFAULT.signature, "sigT": stated, "typ": TYPE, "x5t#S256": key.thumbprint}
-    signed = compact.join(canonical.dumps(header), canonical.dumps(members))
-    signature = key.sign(signed, purpose=Purpose.DOCUMENT, at=at)
-    raw = (signed + b"." + compact.encode(signature)).decode()
-    if len(raw) > DOCUMENT_MAX:
-        raise ValueError("not a document: too large")
-    return raw
+    return _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": body}, at)[0]
 
 
 def verify_document(raw: str, trust: Trust) -> Document:
@@ -114,7 +107,7 @@ def rfc3339(at: datetime) -> str:
     """
     if at.tzinfo is None:
         raise ValueError("a time without its zone")
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"  # without its "+00:00"
 
 
 def moment(stated: JSON) -> datetime:
@@ -130,6 +123,26 @@ def moment(stated: JSON) -> datetime:
     return at
 
 
+def _sign(key: SigningKey, members: dict[str, object], at: datetime) -> tuple[str, bytes]:
+    """The compact JWS, and the payload's bytes."""
+    stated = rfc3339(at)
+    members |= {"at": stated, "by": key.id}
+    if not _sound(members):
+        raise ValueError("not a document: doc, rx, seq, prev or body")
+    payload = canonical.dumps(members)
+    signed = compact.join(_header(stated, key.thumbprint), payload)
+    signature = key.sign(signed, purpose=Purpose.DOCUMENT, at=at)
+    raw = (signed + b"." + compact.encode(signature)).decode()
+    if len(raw) > DOCUMENT_MAX:
+        raise ValueError("not a document: too large")
+    return raw, payload
+
+
+def _header(stated: str, thumbprint: str) -> bytes:
+    """The canonical JSON of the header; none of its values needs an escape."""
+    return _HEADER_FORM % (stated.encode(), thumbprint.encode())
+
+
 def _payload(payload: bytes) -> dict[str, JSON]:
     members = canonical.read(payload)
     if not isinstance(members, dict) or not _sound(members):
@@ -143,9 +156,12 @@ def _sound(members: Mapping[str, object]) -> bool:
     """
     if members.keys() != _PAYLOAD:
         return False
-    seq, prev = members["seq"], members["prev"]
+    doc, rx, seq, prev = members["doc"], members["rx"], members["seq"], members["prev"]
     return (
-        all(isinstance(members[name], str) and members[name] for name in ("doc", "rx", "at", "by"))
+        isinstance(doc, str)
+        and isinstance(rx, str)
+        and doc != ""
+        and rx != ""
         and type(seq) is int
         and seq >= 1
         and isinstance(prev, str)

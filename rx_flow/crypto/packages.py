@@ -1,21 +1,20 @@
 """
 Packages: documents sealed once and passed on by adding readers, as general-JSON JWE. The only place that opens one.
 
-joserfc offers no way to add a recipient and costs as much again as the key agreement, so the key step stands here
-(RFC 7518 §4.6); the tests let joserfc open what is made here, and the reverse.
+Content encryption and key wrap are joserfc's, by their registered names. It offers no way to add a recipient, reads
+more than one spelling, and costs two and a half key agreements for one; so the form and the agreement (RFC 7518 §4.6)
+stand here, and the tests let joserfc open what is made here, and the reverse.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import Any, cast
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from joserfc.errors import DecodeError
+from joserfc.jwe import JWERegistry
 
 from rx_flow.crypto import canonical, suites
 from rx_flow.crypto.certificates import OpenKey
@@ -37,6 +36,10 @@ _ALG = suites.DEFAULT.key_management.encode()
 # AlgorithmID, PartyUInfo and PartyVInfo (both empty), SuppPubInfo: the length of the derived key in bits.
 _OTHER_INFO = len(_ALG).to_bytes(4, "big") + _ALG + bytes(8) + (8 * _CEK).to_bytes(4, "big")
 
+_REGISTRY = JWERegistry(algorithms=[suites.DEFAULT.key_management, suites.DEFAULT.content])
+_CONTENT = _REGISTRY.get_enc(suites.DEFAULT.content)
+_KEYS: Any = _REGISTRY.get_alg(suites.DEFAULT.key_management)  # joserfc does not export the type of this model
+
 Package = dict[str, Any]
 
 
@@ -49,15 +52,15 @@ def seal(documents: Sequence[str], to: OpenKey, *, rx: str) -> str:
     suite = suites.DEFAULT
     header = {"alg": suite.key_management, "enc": suite.content, "rx": rx, "typ": TYPE}
     protected = encode(canonical.dumps(header))
-    cek, iv = secrets.token_bytes(_CEK), secrets.token_bytes(_IV)
-    sealed = AESGCM(cek).encrypt(iv, canonical.dumps(list(documents)), protected)
+    cek, iv = _CONTENT.generate_cek(), _CONTENT.generate_iv()
+    ciphertext, tag = _CONTENT.encrypt(canonical.dumps(list(documents)), cek, iv, protected)
     package = canonical.dumps(
         {
             "protected": protected.decode(),
             "recipients": [_wrap(cek, to)],
             "iv": encode(iv).decode(),
-            "ciphertext": encode(sealed[:-_TAG]).decode(),
-            "tag": encode(sealed[-_TAG:]).decode(),
+            "ciphertext": encode(ciphertext).decode(),
+            "tag": encode(tag).decode(),
         }
     ).decode()
     if len(package) > PACKAGE_MAX:
@@ -75,12 +78,14 @@ def open_package(package: str, key: OpeningKey, *, rx: str) -> tuple[str, ...]:
     cek = _unwrap(found, key)
     # 3. The content, authenticated together with the protected header.
     try:
-        plain = AESGCM(cek).decrypt(
-            _part(found["iv"], _IV),
-            decode(found["ciphertext"].encode()) + _part(found["tag"], _TAG),
-            found["protected"].encode(),
+        plain = _CONTENT.decrypt(
+            decode(_utf8(found["ciphertext"])),
+            _part(found["tag"], _TAG),
+            cek=cek,
+            iv=_part(found["iv"], _IV),
+            aad=_utf8(found["protected"]),
         )
-    except InvalidTag:
+    except DecodeError:
         raise Untrusted(Reason.BAD_PACKAGE) from None
     # 4. What it holds: a list of texts.
     documents = canonical.read(plain)
@@ -109,7 +114,7 @@ def add_recipient(package: str, key: OpeningKey, to: OpenKey, *, rx: str) -> str
 def _wrap(cek: bytes, to: OpenKey) -> Package:
     """ECDH-ES+A256KW for one reader: a fresh ephemeral key, Concat KDF, AES key wrap."""
     ephemeral = suites.generate()
-    wrapped = aes_key_wrap(_derive(suites.agree(ephemeral, to.public)), cek)
+    wrapped = _KEYS.wrap_cek_with_auk(cek, _derive(suites.agree(ephemeral, to.public)))
     x, y = suites.coordinates(ephemeral.public_key())
     epk = {"kty": "EC", "crv": suites.DEFAULT.curve, "x": encode(x).decode(), "y": encode(y).decode()}
     return {"header": {"epk": epk, "kid": to.kid}, "encrypted_key": encode(wrapped).decode()}
@@ -123,9 +128,10 @@ def _unwrap(found: Package, key: OpeningKey) -> bytes:
     epk = entry["header"]["epk"]
     ephemeral = suites.point(_part(epk["x"], suites.SIZE), _part(epk["y"], suites.SIZE))
     try:
-        return aes_key_unwrap(_derive(key.agree(ephemeral)), _part(entry["encrypted_key"], _CEK + 8))
-    except InvalidUnwrap:
+        cek: bytes = _KEYS.unwrap_cek_with_auk(_part(entry["encrypted_key"], _CEK + 8), _derive(key.agree(ephemeral)))
+    except DecodeError:
         raise Untrusted(Reason.BAD_PACKAGE) from None
+    return cek
 
 
 def _derive(shared: bytes) -> bytes:
@@ -142,7 +148,7 @@ def _parse(package: str, *, rx: str) -> Package:
     _texts(found, _MEMBERS - {"recipients"})
     if len(found["protected"]) > _HEADER_MAX:
         raise Untrusted(Reason.TOO_LARGE, "header")
-    header = canonical.read(decode(found["protected"].encode()))
+    header = canonical.read(decode(_utf8(found["protected"])))
     protected = _object(header, _PROTECTED)
     if protected["typ"] != TYPE:
         raise Untrusted(Reason.WRONG_TYPE)
