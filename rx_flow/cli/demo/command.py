@@ -1,0 +1,82 @@
+"""
+`rx-flow demo`: plays every case and says what became of it. Exit code 1 if any ended otherwise than it should.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import httpx2
+import typer
+from rich.console import Console
+
+from rx_flow.app import Embedded
+from rx_flow.cli.demo import insured, report, stage
+from rx_flow.cli.demo.cases import CASES
+from rx_flow.cli.demo.player import SECONDS_MAX, Played, Player
+from rx_flow.cli.demo.stage import Stage
+from rx_flow.cli.language import tr
+
+HELP = tr(
+    "演示：生成密钥与数据，启动全部服务，经 HTTP 演完十余张真实谈判药处方的一生，并汇报结果与费用。\n\n"
+    "例：rx-flow demo\n\n例：rx-flow demo --json --data data/demo-1",
+    "Make keys and data, start every service, and play prescriptions of real negotiated drugs from pen to payment over "
+    "HTTP; then say what became of each, and who paid what.\n\n"
+    "Example: rx-flow demo\n\nExample: rx-flow demo --json --data data/demo-1",
+)
+
+
+def demo(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help=tr("空目录，默认新建 data/demo-时间", "an empty folder; a new one if none")),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=tr("结果输出 JSON", "the result as JSON on stdout"))] = False,
+) -> None:
+    """Play, report, and leave with 1 if anything went otherwise than the script says."""
+    began = time.monotonic()
+    screen = Console(stderr=True, highlight=False)
+    folder = stage.folder(data, datetime.now(UTC))
+    with screen.status(tr("正在生成密钥与数据库…", "making keys and databases ...")):
+        clock, app = stage.prepare(folder)
+    screen.print(tr(f"密钥与数据库已就绪：{folder}", f"keys and databases are ready in {folder}"))
+    played, told = asyncio.run(_play(folder, clock, app, screen))
+    if as_json:
+        typer.echo(json.dumps(report.as_json(told), ensure_ascii=False, indent=1))
+    else:
+        report.show(told, folder, seconds=time.monotonic() - began)
+    if not all(one.right for one in played):
+        raise typer.Exit(1)
+
+
+async def _play(
+    folder: Path, clock: stage.Clock, app: Embedded, screen: Console
+) -> tuple[list[Played], list[report.Told]]:
+    async with stage.opened(folder, clock, app) as on, httpx2.AsyncClient(timeout=SECONDS_MAX) as client:
+        screen.print(
+            tr(f"{len(app.sites)} 个机构的服务已启动：{on.address}", f"{len(app.sites)} services run at {on.address}")
+        )
+        await insured.register(on)
+        player = Player(on, client)
+        played = [await _one(player, on, at, screen) for at in range(len(CASES))]
+        return played, [await report.told(on, one) for one in played]
+
+
+async def _one(player: Player, on: Stage, at: int, screen: Console) -> Played:
+    case = CASES[at]
+    title = tr(case.zh, case.en)
+    with screen.status(title):
+        played = await player.play(case, f"MZ{on.clock():%Y%m%d}-{at + 1:04d}")
+    mark = "[green]✓[/]" if played.right else "[red]✗[/]"
+    screen.print(f"{mark} {at + 1:2d}/{len(CASES)} {title}")
+    if played.wrong:
+        screen.print(f"      {played.wrong}", style="red", markup=False)
+    elif not played.right:
+        screen.print(f"      {played.state} ≠ {case.outcome}", style="red", markup=False)
+    return played

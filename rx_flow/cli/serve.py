@@ -1,0 +1,175 @@
+"""
+`rx-flow serve` and `rx-flow migrate`: run the services, and bring their databases up to date.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from rx_flow.app import build, components, embedded
+from rx_flow.cli import sites
+from rx_flow.cli.language import tr
+from rx_flow.cli.trouble import Trouble
+from rx_flow.config import Directory, Institution, Kind, Mode, Settings
+from rx_flow.record.schema import upgrade
+
+Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the folder of databases"))]
+Keys = Annotated[
+    Path | None, typer.Option("--keys", help=tr("密钥目录", "the folder of keys; DATA/keys or ./keys if none"))
+]
+Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
+Host = Annotated[str, typer.Option(help=tr("监听地址", "the address to listen on"))]
+
+app = typer.Typer(
+    invoke_without_command=True,
+    help=tr(
+        "启动服务，直到按 Ctrl-C。不带子命令时在一个进程里运行所有机构；也可单独启动一个机构。\n\n"
+        "例：rx-flow serve --data data\n\n"
+        "例：rx-flow serve hospital H35010000001 --data data --port 8001",
+        "Run the services until Ctrl-C: every institution in one process, or one of them alone.\n\n"
+        "Example: rx-flow serve --data data\n\n"
+        "Example: rx-flow serve hospital H35010000001 --data data --port 8001",
+    ),
+)
+
+
+@app.callback()
+def serve(
+    context: typer.Context,
+    *,
+    data: Data = Path("data"),
+    keys: Keys = None,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help=tr("端口", "the port"))] = 8000,
+) -> None:
+    """Run everybody in one process, where no institution is named."""
+    if context.invoked_subcommand is not None:
+        return
+    all_of_them = embedded(data, sites.keys_of(data, keys))
+    typer.echo(tr(f"数据目录 {data}；接口文档：", f"data in {data}; pages of the services:"), err=True)
+    for code, prefix in all_of_them.prefixes.items():
+        typer.echo(f"  {code}  http://{host}:{port}{prefix}/docs", err=True)
+    run(all_of_them, host=host, port=port)
+
+
+def _alone(kind: Kind) -> None:
+    """Declare `serve KIND CODE`, the same for each kind."""
+
+    @app.command(
+        kind.value,
+        help=tr(
+            f"单独启动一个机构（{kind}）；其他机构按名录地址或 --peers 访问。\n\n"
+            f"例：rx-flow serve {kind} {_EXAMPLES[kind]} --data data --peers peers.json",
+            f"Run one {kind} alone; it reaches the others by the directory's addresses, or those of --peers.\n\n"
+            f"Example: rx-flow serve {kind} {_EXAMPLES[kind]} --data data --peers peers.json",
+        ),
+    )
+    def one(
+        code: Annotated[str, typer.Argument(help=tr("机构代码", "the institution's national code"))],
+        *,
+        data: Data = Path("data"),
+        keys: Keys = None,
+        peers: Annotated[
+            Path | None, typer.Option(help=tr("JSON：机构代码到地址", 'JSON: {"C35990000001": "https://..."}'))
+        ] = None,
+        database_url: Url = None,
+        production: Annotated[
+            bool, typer.Option("--production", help=tr("生产模式：拒绝开发密钥", "refuse development keys"))
+        ] = False,
+        host: Host = "127.0.0.1",
+        port: Annotated[int | None, typer.Option(help=tr("端口，默认取自名录", "the directory's if none"))] = None,
+    ) -> None:
+        folder = sites.keys_of(data, keys)
+        me = _of_kind(Directory.load(folder), code, kind)
+        mode: Mode = "production" if production else "development"
+        settings = Settings(me.code, _url(data, me, database_url), folder, mode=mode, urls=_peers(peers))
+        if mode == "development" and database_url is None:
+            upgrade(settings.database_url, components(kind))
+        run(build(settings), host=host, port=port or _port(me.url))
+
+
+_EXAMPLES = {
+    Kind.HOSPITAL: "H35010000001",
+    Kind.PLATFORM: "C35990000001",
+    Kind.PHARMACY: "P35010000001",
+    Kind.SETTLEMENT: "I35990000001",
+}
+for _kind in Kind:
+    _alone(_kind)
+
+
+def migrate(
+    code: Annotated[str, typer.Argument(help=tr("机构代码；不写则为全部", "a code; all of them if none"))] = "",
+    *,
+    data: Data = Path("data"),
+    keys: Keys = None,
+    database_url: Url = None,
+) -> None:
+    """Bring one institution's database, or all of a data folder, to this program's schema."""
+    known = sites.directory(data, keys)
+    if database_url is not None and not code:
+        raise Trouble("malformed", tr("--database-url 须与机构代码同用", "--database-url needs a code"))
+    data.mkdir(parents=True, exist_ok=True)
+    wanted = [sites.institution(known, code)] if code else [one for kind in Kind for one in known.of_kind(kind)]
+    for one in wanted:
+        upgrade(_url(data, one, database_url), components(one.kind))
+        typer.echo(tr(f"{one.code} 已是最新结构", f"{one.code} is up to date"))
+
+
+def run(application: Any, *, host: str, port: int) -> None:  # noqa: ANN401  Any ASGI application.
+    """Serve until interrupted; requests are recorded in the audit log, so that no access log is kept beside it."""
+    logging.getLogger("rx_flow").setLevel(logging.INFO)
+    config = uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    server = uvicorn.Server(config)
+    asyncio.run(server.serve())
+    if not server.started:
+        raise Trouble(
+            "cannot_start",
+            tr("服务未能启动，端口可能已被占用", "it did not start: is the port taken?"),
+            f"{host}:{port}",
+        )
+
+
+def _of_kind(known: Directory, code: str, kind: Kind) -> Institution:
+    found = sites.institution(known, code)
+    if found.kind is not kind:
+        raise Trouble(
+            "not_found", tr("该机构不是这一类", "the institution is of another kind"), f"{code}: {found.kind}"
+        )
+    return found
+
+
+def _url(data: Path, one: Institution, given: str | None) -> str:
+    data.mkdir(parents=True, exist_ok=True)
+    return given or sites.database_url(data, one.code)
+
+
+def _port(url: str) -> int:
+    host = url.split("//", 1)[-1].split("/", 1)[0]
+    port = host.rpartition(":")[2]
+    return int(port) if port.isdigit() else 8000
+
+
+def _peers(path: Path | None) -> tuple[tuple[str, str], ...]:
+    if path is None:
+        return ()
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return tuple((str(code), str(url)) for code, url in found.items())
+    except (OSError, ValueError, AttributeError):
+        raise Trouble("malformed", tr("地址文件无法读取", "the file of addresses cannot be read"), str(path)) from None

@@ -1,0 +1,30 @@
+"""
+The words that people read for the code words of the law and the log: Chinese terms, or the code word spelled out.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rx_flow.cli.language import LANGUAGE, Language
+from rx_flow.law.terms import TERMS
+
+Kind = Literal["action", "state", "role", "document", "outcome"]
+
+# What stands in the log beside the actions of the law.
+LOG_TERMS = {
+    "open": "查阅处方内容",
+    "view": "患者查询",
+    "sign": "输入签名口令",
+    "sign_in": "登录",
+    "unlock": "解除签名锁定",
+    "ok": "成功",
+    "denied": "被拒绝",
+}
+
+
+def word(kind: Kind, code: str, language: Language = LANGUAGE) -> str:
+    """Return what people call `code`; a word that this version does not know stays as it is."""
+    if language == "zh":
+        return TERMS.get(kind, {}).get(code) or LOG_TERMS.get(code, code)
+    return code.replace("_", " ")
