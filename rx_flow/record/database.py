@@ -69,6 +69,8 @@ class Job:
         """Tell whoever waits; nobody may be waiting any more."""
         if self.future.done():
             return
+        if isinstance(self.error, Stale):
+            self.error = Refused(Code.CONFLICT, "changed meanwhile")
         if self.error is not None:
             self.future.set_exception(self.error)
         else:

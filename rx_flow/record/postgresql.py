@@ -116,9 +116,7 @@ class _Worker:
                 return
             if not _again(job.error):
                 return
-        if isinstance(job.error, Stale):
-            job.error = Refused(Code.CONFLICT, "changed meanwhile")
-        elif isinstance(job.error, _Lost) or isinstance(getattr(job.error, "orig", None), _COLLISION):
+        if isinstance(job.error, _Lost) or isinstance(getattr(job.error, "orig", None), _COLLISION):
             job.error = Refused(Code.BUSY, "too many at once")
 
     def close(self) -> None:
