@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from rx_flow.auth.titles import TITLES
 from rx_flow.cli import sites
 from rx_flow.cli.language import LANGUAGE, tr
+from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import Directory
@@ -110,7 +110,7 @@ def show(
     digests = Table(tr("序号", "seq"), tr("文书摘要", "document"), tr("本条摘要", "entry"), tr("前条摘要", "previous"))
     for one in found:
         digests.add_row(str(one.seq), one.content["document"][:16], one.digest[:16], one.prev[:16])
-    Console().print(digests)
+    screen().print(digests)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -143,7 +143,7 @@ def _print_table(found: Sequence[Recorded], known: Directory) -> None:
     shown = Table(*heads, header_style="bold")
     for one in found:
         shown.add_row(*cells(one, known))
-    Console().print(shown)
+    screen().print(shown)
 
 
 def cells(one: Recorded, known: Directory) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from rx_flow.auth.passwords import enrol
 from rx_flow.cli.language import tr
+from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import DIRECTORY, Directory, Institution, Kind, Person
@@ -90,7 +91,7 @@ def list_(
         shown.add_row(one.code, tr(one.name, one.name_en), one.area, "", "", word("role", one.kind.role), one.url)
         for person in known.people(one.code):
             shown.add_row("", "", "", person.id, person.name, word("role", person.role), "")
-    Console().print(shown)
+    screen().print(shown)
 
 
 def read_participants(path: Path | None = None) -> Directory:

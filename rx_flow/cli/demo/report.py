@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection
@@ -18,12 +17,12 @@ from sqlalchemy import Connection
 from rx_flow.cli.demo.player import Played
 from rx_flow.cli.demo.stage import Stage
 from rx_flow.cli.language import tr
+from rx_flow.cli.screen import screen
 from rx_flow.cli.words import word
 from rx_flow.config import Kind
 from rx_flow.law.standing import SHANGHAI
 from rx_flow.record.audit import Outcome, entries
 
-WIDTH_MIN = 150
 STEPS_MAX = 1000
 BILL = (
     "total_fen",
@@ -88,14 +87,12 @@ def as_json(found: Sequence[Told]) -> dict[str, Any]:
 
 def show(found: Sequence[Told], data: Path, *, seconds: float) -> None:
     """Print what happened to each, who paid what, and where to look further."""
-    screen = Console(highlight=False)
-    if not screen.is_terminal:
-        screen = Console(highlight=False, width=max(screen.width, WIDTH_MIN))
-    screen.print(_what_happened(found))
-    screen.print(_who_paid(found))
+    out = screen()
+    out.print(_what_happened(found))
+    out.print(_who_paid(found))
     right = sum(one.played.right for one in found)
     example = next((one.played.rx for one in found if one.played.rx), "RX")
-    screen.print(
+    out.print(
         tr(
             f"{right}/{len(found)} 张处方的结局与预期一致，用时 {seconds:.0f} 秒。"
             "患者、机构均为虚构；医保政策为示例，药价为历年公布价。",
@@ -103,13 +100,13 @@ def show(found: Sequence[Told], data: Path, *, seconds: float) -> None:
             "People and institutions are invented, policies are examples, prices are those published in past years.",
         )
     )
-    screen.print(tr(f"数据：{data}", f"The data lies in {data}"), markup=False)
+    out.print(tr(f"数据：{data}", f"The data lies in {data}"), markup=False)
     for command in (
         f"rx-flow audit show {example} --data {data}",
         f"rx-flow audit list --data {data} --outcome denied",
         f"rx-flow serve --data {data}",
     ):
-        screen.print(f"  .venv/bin/{command}", markup=False, soft_wrap=True)
+        out.print(f"  .venv/bin/{command}", markup=False, soft_wrap=True)
 
 
 def _what_happened(found: Sequence[Told]) -> Table:
