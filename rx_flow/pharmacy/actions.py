@@ -1,0 +1,162 @@
+"""
+What a pharmacy does with a prescription: every step is written here before it leaves, and counts when acknowledged.
+
+Plain functions in a transaction. The platform and the insurer decide; this side asks the same law first, so that
+nothing is signed that could not pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Connection, insert, select
+
+from rx_flow.law.refusals import Code, Refused
+from rx_flow.law.standing import Ask, Standing
+from rx_flow.law.transitions import decide
+from rx_flow.pharmacy.holdings import HELD, Held, Step, held, waiting
+from rx_flow.pharmacy.tables import handed_out, pending
+from rx_flow.record import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """
+    One unit as it is handed out: its trace code, for which line, from which lot.
+    """
+
+    trace_code: str
+    n: int
+    lot: str
+    expiry: date
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """
+    What is sent to another institution: to whom, to which path, and the bytes of the request.
+    """
+
+    to: str
+    path: str
+    body: bytes
+
+
+_PENDING_PUT = insert(pending)
+_UNITS_PUT = insert(handed_out)
+
+
+def may(tx: Connection, rx: str, ask: Ask, *, me: str) -> Held:
+    """
+    Return what is held, if the law would let `ask` pass and nothing else waits for an answer.
+
+    Raise `Refused`: NOT_FOUND; the law's reason; what is wrong with its documents, for anything but handing back;
+    CONFLICT while a step is on its way.
+    """
+    found = held(tx, rx, me)
+    if found is None:
+        raise Refused(Code.NOT_FOUND, "prescription")
+    decide(found.standing, ask)
+    if found.fault is not None and ask.action != "hand_back":
+        raise Refused(found.fault, "its documents cannot be trusted: hand it back")
+    if found.pending is not None:
+        raise Refused(Code.CONFLICT, "a step is on its way")
+    return found
+
+
+def may_claim(tx: Connection, standing: Standing, ask: Ask, *, me: str) -> None:
+    """
+    Return if this pharmacy could claim what the platform says is there; `Refused` as in `may`.
+    """
+    decide(standing, ask)
+    found = held(tx, standing.rx, me)
+    if found is not None and found.standing.state in HELD:
+        raise Refused(Code.WRONG_STATE, "already claimed by this pharmacy")
+    if waiting(tx, standing.rx) is not None:
+        raise Refused(Code.CONFLICT, "a step is on its way")
+
+
+def claim(tx: Connection, standing: Standing, ask: Ask, *, me: str, step: Step, parcel: Parcel) -> outbox.MessageId:
+    """
+    Write the signed claim before it leaves; it counts when the platform has acknowledged it.
+    """
+    may_claim(tx, standing, ask, me=me)
+    return _owe(tx, step, parcel)
+
+
+def proceed(tx: Connection, ask: Ask, *, me: str, step: Step, parcel: Parcel) -> outbox.MessageId:
+    """
+    Write the next step before it leaves: accept, refuse, hand_back, settle, reverse or take_back.
+
+    Raise `Refused` as `may` does, and CONFLICT where another step was acknowledged since this one was signed.
+    """
+    _unchanged(may(tx, step.rx, ask, me=me), step)
+    return _owe(tx, step, parcel)
+
+
+def dispense(
+    tx: Connection, ask: Ask, *, me: str, step: Step, parcel: Parcel, units: Sequence[Unit]
+) -> outbox.MessageId:
+    """
+    Write the dispense record before it leaves, and every unit with its trace code; raise `Refused` as `proceed` does.
+    """
+    _unchanged(may(tx, step.rx, ask, me=me), step)
+    fresh_units(tx, step.rx[:6], (unit.trace_code for unit in units))
+    tx.execute(
+        _UNITS_PUT,
+        [
+            {
+                "area": step.rx[:6],
+                "trace_code": unit.trace_code,
+                "rx": step.rx,
+                "digest": step.key,
+                "n": unit.n,
+                "lot": unit.lot,
+                "expiry": unit.expiry,
+            }
+            for unit in units
+        ],
+    )
+    return _owe(tx, step, parcel)
+
+
+def fresh_units(tx: Connection, area: str, trace_codes: Iterable[str]) -> None:
+    """
+    Return if none of these trace codes was handed out here before; `Refused(TRACE_CODE_USED)` otherwise.
+    """
+    c = handed_out.c
+    if tx.execute(select(c.rx).where(c.area == area, c.trace_code.in_(list(trace_codes))).limit(1)).first():
+        raise Refused(Code.TRACE_CODE_USED, "a unit with this trace code was handed out")
+
+
+def _unchanged(found: Held, step: Step) -> None:
+    if step.seq is not None and step.seq != found.standing.seq + 1:
+        raise Refused(Code.CONFLICT, "another step came first")
+
+
+def _owe(tx: Connection, step: Step, parcel: Parcel) -> outbox.MessageId:
+    tx.execute(
+        _PENDING_PUT,
+        {
+            "area": step.rx[:6],
+            "rx": step.rx,
+            "digest": step.key,
+            "action": step.action,
+            "staff": step.staff,
+            "at": step.at,
+            "seq": step.seq,
+            "sealed": step.sealed,
+        },
+    )
+    return outbox.put(
+        tx,
+        to=parcel.to,
+        path=parcel.path,
+        body=parcel.body,
+        rx=step.rx,
+        area=step.rx[:6],
+        key=step.key,
+        now=step.at,
+    )

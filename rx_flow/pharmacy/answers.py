@@ -1,0 +1,167 @@
+"""
+What follows at the pharmacy when the platform or the insurer has answered: what counts is kept, what ended is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection, bindparam, delete, insert, update
+
+from rx_flow.crypto.documents import Document
+from rx_flow.law.refusals import Code
+from rx_flow.law.standing import Actor, RxId, Standing, State
+from rx_flow.pharmacy.holdings import HELD, Step, Wanted, held, key
+from rx_flow.pharmacy.tables import handed_out, holding, pending
+from rx_flow.record import audit, dossier
+from rx_flow.record.audit import Origin
+from rx_flow.record.tables import outbox, package
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """
+    A document that counts, its bytes sealed for keeping, and the state that it led to.
+    """
+
+    document: Document
+    sealed: bytes
+    target: State
+
+
+DONE_BELOW = 300  # HTTP statuses below it are a yes
+
+_h, _n, _p, _o, _u = holding.c, pending.c, package.c, outbox.c, handed_out.c
+_PENDING_DROP = delete(pending).where(_n.area == bindparam("k_area"), _n.rx == bindparam("k_rx"))
+_HOLDING_PUT = insert(holding)
+_HOLDING_DROP = delete(holding).where(_h.area == bindparam("k_area"), _h.rx == bindparam("k_rx"))
+_ENDED = (
+    update(holding)
+    .where(_h.area == bindparam("k_area"), _h.rx == bindparam("k_rx"))
+    .values(ended=bindparam("ended_in"))
+)
+_PACKAGES_DROP = delete(package).where(_p.area == bindparam("k_area"), _p.rx == bindparam("k_rx"))
+_REPLIES_DROP = (
+    update(outbox)
+    .where(
+        _o.area == bindparam("k_area"), _o.rx == bindparam("k_rx"), _o.status < DONE_BELOW
+    )  # what was refused keeps its reason
+    .values(reply=b"{}")
+)
+_UNITS_DROP = delete(handed_out).where(_u.area == bindparam("k_area"), _u.rx == bindparam("k_rx"))
+
+
+def acknowledged(
+    tx: Connection, step: Step, documents: Sequence[Kept], *, actor: Actor, source: State, origin: Origin, now: datetime
+) -> None:
+    """
+    Keep the documents of a step that counts now, with the state they led to, and record it: one entry.
+    """
+    tx.execute(_PENDING_DROP, key(step.rx))
+    for each in documents:
+        dossier.keep(
+            tx,
+            each.document,
+            action=str(each.document.body["action"]),
+            target=each.target,
+            received_from="" if each.document.signer.institution == origin.site else each.document.signer.institution,
+            sealed=each.sealed,
+        )
+    audit.append(
+        tx,
+        audit.Entry(
+            at=now,
+            origin=origin,
+            actor=actor,
+            action=step.action,
+            rx=step.rx,
+            source=source,
+            target=documents[-1].target,
+            document=documents[0].document.digest,
+            purpose=f"staff:{step.staff}",
+        ),
+    )
+
+
+def refused(tx: Connection, step: Step, *, actor: Actor, code: Code, origin: Origin, now: datetime) -> None:
+    """
+    Drop a step that the other side refused, give its trace codes free, and record the refusal.
+    """
+    tx.execute(_PENDING_DROP, key(step.rx))
+    if step.action == "dispense":
+        tx.execute(_UNITS_DROP, key(step.rx))
+    document = step.key if step.sealed is not None else ""
+    audit.refused(tx, actor, step.action, code=code, origin=origin, now=now, rx=step.rx, document=document)
+
+
+def hold(tx: Connection, standing: Standing, lines: Iterable[Wanted], *, now: datetime, fault: Code | None) -> None:
+    """
+    Remember what was claimed, in place of what is remembered of an earlier claim.
+    """
+    tx.execute(_HOLDING_DROP, key(standing.rx))
+    tx.execute(
+        _HOLDING_PUT,
+        {
+            "area": standing.area,
+            "rx": standing.rx,
+            "hospital": standing.hospital,
+            "prescriber": standing.prescriber,
+            "first_reviewer": standing.first_reviewer,
+            "issued_at": standing.issued_at,
+            "valid_until": standing.valid_until,
+            "lines": orjson.dumps([[line.n, line.drug, line.quantity, line.unit] for line in lines]).decode(),
+            "claimed_at": now,
+            "fault": fault,
+            "ended": None,
+        },
+    )
+
+
+def keep_copy(tx: Connection, rx: str, packages: Iterable[dossier.Package]) -> None:
+    """
+    Keep the sealed packages of what was claimed, in place of those of an earlier claim.
+    """
+    tx.execute(_PACKAGES_DROP, key(rx))
+    for one in packages:
+        dossier.put_package(tx, rx, one)
+
+
+def drop_copy(tx: Connection, rx: str) -> None:
+    """
+    Delete the sealed packages, and the answers that brought them: nothing is left that could be opened.
+    """
+    tx.execute(_PACKAGES_DROP, key(rx))
+    tx.execute(_REPLIES_DROP, key(rx))
+
+
+def end(tx: Connection, rx: RxId, state: State, *, me: Actor, origin: Origin, now: datetime) -> None:
+    """
+    Note that it left this pharmacy without a document of ours (revoked, expired, taken away), and delete the copy.
+    """
+    found = held(tx, rx, me.institution)
+    if found is None or found.ended or found.standing.state not in HELD:
+        return
+    tx.execute(_ENDED, {**key(rx), "ended_in": state.value})
+    drop_copy(tx, rx)
+    audit.append(
+        tx,
+        audit.Entry(
+            at=now,
+            origin=origin,
+            actor=me,
+            action="drop_copy",
+            rx=rx,
+            source=found.standing.state,
+            target=state,
+        ),
+    )
+
+
+def restock(tx: Connection, rx: str) -> None:
+    """
+    Give the trace codes of a prescription that was taken back free again.
+    """
+    tx.execute(_UNITS_DROP, key(rx))

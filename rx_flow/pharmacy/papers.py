@@ -1,0 +1,54 @@
+"""
+How the pharmacy signs its documents and keeps them: sealed at rest, each bound to its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from rx_flow.crypto.certificates import Trust
+from rx_flow.crypto.documents import Document, issue, verify_document
+from rx_flow.crypto.keyring import AtRest, SigningKey
+from rx_flow.law.standing import SHANGHAI, Ask, Standing
+from rx_flow.law.transitions import Transition
+
+
+def _context(rx: str, seq: int) -> str:
+    return f"{rx[:6]}|{rx}|{seq}"
+
+
+def day(moment: datetime) -> date:
+    """
+    Return the day in China.
+    """
+    return moment.astimezone(SHANGHAI).date()
+
+
+def sign(key: SigningKey, standing: Standing, ask: Ask, *, row: Transition, body: Mapping[str, object]) -> Document:
+    """
+    Return the next document of a prescription; every body says its action.
+    """
+    return issue(
+        key,
+        doc=row.document,
+        rx=standing.rx,
+        seq=standing.seq + 1,
+        prev=standing.head,
+        at=ask.now,
+        body={"action": ask.action, **body},
+    )
+
+
+def seal(document: Document, at_rest: AtRest) -> bytes:
+    """
+    Return a document as it is kept here.
+    """
+    return at_rest.seal(document.raw.encode(), context=_context(document.rx, document.seq))
+
+
+def unseal(sealed: bytes, at_rest: AtRest, trust: Trust, *, rx: str, seq: int) -> Document:
+    """
+    Return the document that stands sealed for this place, verified; `Untrusted` for any other.
+    """
+    return verify_document(at_rest.open(sealed, context=_context(rx, seq)).decode(), trust)

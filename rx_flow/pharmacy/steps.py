@@ -1,0 +1,163 @@
+"""
+The steps that a pharmacy signs: claim, the second review, hand back, hand out. Ask the law, sign, write down, deliver.
+
+No rule of its own lives here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from rx_flow.auth.site import Site, recording
+from rx_flow.auth.staff import SignedIn
+from rx_flow.crypto.pickup import normalise
+from rx_flow.law.refusals import Code, Refused
+from rx_flow.law.review import review, unanswered
+from rx_flow.law.standing import Ask, Facts, RxId, Standing
+from rx_flow.law.transitions import decide
+from rx_flow.pharmacy import actions, papers, sending
+from rx_flow.pharmacy.actions import Unit
+from rx_flow.pharmacy.holdings import Held, held
+from rx_flow.pharmacy.opened import open_copy
+from rx_flow.record import dossier
+from rx_flow.record.dossier import Package
+from rx_flow.record.outbox import Unreachable
+
+NO_REASON = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """
+    Units of one lot handed out for one line, each with its trace code (追溯码).
+    """
+
+    n: int
+    lot: str
+    quantity: int
+    expiry: date
+    trace_codes: tuple[str, ...]
+
+
+async def claim(staff: SignedIn, *, code: str | None, rx: RxId | None) -> sending.Done:
+    """
+    Claim a prescription (接单): by the patient's pick-up code, or `rx` that this pharmacy was nominated for.
+    """
+    site = staff.site
+    async with recording(site, staff.actor, "claim", rx=rx):
+        sending.pharmacist(staff)
+        there = await _shown(site, code) if code is not None else await sending.known(site, rx or RxId(""))
+        ask = Ask("claim", site.actor, site.clock(), facts=Facts(code_shown=code is not None))
+        row = decide(there, ask)
+        await site.db.read(actions.may_claim, there, ask, me=site.code)
+        document = papers.sign(site.keyring.seal, there, ask, row=row, body={"reason": NO_REASON})
+        more = {} if code is None else {"code": normalise(code)}
+        parcel = sending.parcel(
+            site, document, sending.platform(site), path=f"/prescriptions/{there.rx}/claim", more=more
+        )
+        message = await site.db.transact(
+            actions.claim, there, ask, me=site.code, step=sending.step(staff, document), parcel=parcel
+        )
+    return await sending.deliver(site, message, there.rx, document.digest, seq=document.seq)
+
+
+async def review_second(staff: SignedIn, rx: RxId, action: str, *, pin: str, reason: str) -> sending.Done:
+    """
+    Give the second opinion (药师审核): `accept` or `refuse`, with what our own review finds at this moment.
+    """
+    site = staff.site
+    ask = Ask(action, staff.actor, site.clock(), reason)
+    async with recording(site, staff.actor, action, rx=rx):
+        key = await staff.key(pin)
+        found, sealed = await site.db.read(_with_packages, rx, ask, me=site.code)
+        copy = open_copy(sealed, site.keyring, site.trust, rx=rx)
+        findings = review(copy.prescription, papers.day(ask.now))
+        ask = replace(ask, facts=Facts(unanswered=unanswered(findings, reason)))
+        body = {"findings": [one.to_body() for one in findings], "reason": reason}
+        row = decide(found.standing, ask)
+        document = papers.sign(key, found.standing, ask, row=row, body=body)
+        message = await sending.proceed(staff, ask, document)
+    return replace(await sending.deliver(site, message, rx, document.digest, seq=document.seq), findings=findings)
+
+
+async def hand_back(staff: SignedIn, rx: RxId, *, reason: str) -> sending.Done:
+    """
+    Give a claim back (退回处方): the own copy is deleted when the platform has agreed.
+    """
+    site = staff.site
+    ask = Ask("hand_back", site.actor, site.clock(), reason)
+    async with recording(site, staff.actor, "hand_back", rx=rx):
+        sending.pharmacist(staff)
+        found = await site.db.read(actions.may, rx, ask, me=site.code)
+        row = decide(found.standing, ask)
+        document = papers.sign(site.keyring.seal, found.standing, ask, row=row, body={"reason": reason})
+        message = await sending.proceed(staff, ask, document)
+    return await sending.deliver(site, message, rx, document.digest, seq=document.seq)
+
+
+async def dispense(staff: SignedIn, rx: RxId, *, pin: str, picker: str, lots: Sequence[Lot]) -> sending.Done:
+    """
+    Record what is handed out (核对发药): picked by one, checked and signed by another, lot by lot and unit by unit.
+    """
+    site = staff.site
+    now = site.clock()
+    async with recording(site, staff.actor, "dispense", rx=rx):
+        key = await staff.key(pin)
+        known = await site.db.read(held, rx, site.code)
+        facts = Facts(picker=_picker(site, picker), lots_complete=known is not None and _complete(known, lots, now))
+        ask = Ask("dispense", staff.actor, now, facts=facts)
+        found = await site.db.read(actions.may, rx, ask, me=site.code)
+        row = decide(found.standing, ask)
+        body = {"picker": picker, "lots": [_lot(lot) for lot in lots], "reason": NO_REASON}
+        document = papers.sign(key, found.standing, ask, row=row, body=body)
+        parcel = sending.parcel(site, document, sending.platform(site), path=f"/prescriptions/{rx}/dispense")
+        units = [Unit(code, lot.n, lot.lot, expiry=lot.expiry) for lot in lots for code in lot.trace_codes]
+        message = await site.db.transact(
+            actions.dispense, ask, me=site.code, step=sending.step(staff, document), parcel=parcel, units=units
+        )
+    return await sending.deliver(site, message, rx, document.digest, seq=document.seq)
+
+
+async def _shown(site: Site, code: str) -> Standing:
+    """What the platform says the pick-up code stands for; the code goes nowhere else."""
+    try:
+        reply = await site.peers.post(sending.platform(site), "/pickups/lookup", {"code": normalise(code)})
+    except Unreachable:
+        raise Refused(Code.PEER_UNREACHABLE, "the platform knows what the code stands for") from None
+    return sending.routing(reply)
+
+
+def _with_packages(tx: Connection, rx: str, ask: Ask, *, me: str) -> tuple[Held, tuple[Package, ...]]:
+    return actions.may(tx, rx, ask, me=me), dossier.packages(tx, rx)
+
+
+def _picker(site: Site, picker: str) -> str | None:
+    """Who picked, if it is somebody of this pharmacy."""
+    person = site.directory.person(picker)
+    return picker if person is not None and person.institution == site.code else None
+
+
+def _complete(known: Held, lots: Sequence[Lot], now: datetime) -> bool:
+    """Whether the lots give each line exactly its quantity: a trace code of its own for each unit, nothing expired."""
+    given: Counter[int] = Counter()
+    codes = [code for lot in lots for code in lot.trace_codes]
+    for lot in lots:
+        if len(lot.trace_codes) != lot.quantity or lot.expiry < papers.day(now):
+            return False
+        given[lot.n] += lot.quantity
+    return given == Counter({line.n: line.quantity for line in known.lines}) and len(set(codes)) == len(codes)
+
+
+def _lot(lot: Lot) -> dict[str, object]:
+    return {
+        "n": lot.n,
+        "lot": lot.lot,
+        "quantity": lot.quantity,
+        "expiry": lot.expiry.isoformat(),
+        "trace_codes": list(lot.trace_codes),
+    }
