@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 from sqlalchemy import Connection, select, update
 
-from rx_flow.cli.demo.cases import Case, Dose, Step
+from rx_flow.cli.demo.script import Case, Dose, Step
 from rx_flow.cli.demo.stage import Stage
 from rx_flow.config import Kind
 from rx_flow.law.catalogue import drug, units_needed
