@@ -279,9 +279,12 @@ def embedded(
     passphrase: str = "",
     clock: Clock = utc_now,
     only: Iterable[str] = (),
+    databases: Mapping[str, str] | None = None,
 ) -> Embedded:
     """
     Return every institution of the directory (or `only` these codes), with its database in `data`, brought up to date.
+
+    `databases` gives the URL of a code's database where that is not a file in `data`.
     """
     directory = Directory.load(keys)
     wanted = set(only)
@@ -292,7 +295,7 @@ def embedded(
         for institution in directory.of_kind(kind):
             if wanted and institution.code not in wanted:
                 continue
-            url = f"sqlite:///{data / institution.code}.db"
+            url = (databases or {}).get(institution.code, f"sqlite:///{data / institution.code}.db")
             upgrade(url, components(kind))
             settings = Settings(institution.code, url, keys, passphrase=passphrase)
             site = open_site(settings, directory, on_reply=mine.on_reply, clock=clock)
