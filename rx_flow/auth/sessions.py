@@ -54,7 +54,7 @@ class Sessions:
         """
         self.sweep(now)
         mine = [name for name, session in self._open.items() if session.person.id == person.id]
-        for name in mine[: len(mine) - SESSIONS_MAX + 1]:
+        for name in mine[: max(0, len(mine) - SESSIONS_MAX + 1)]:
             del self._open[name]
         token = nonce(32)
         actor = Actor(person.id, person.role, person.institution)
