@@ -1,0 +1,201 @@
+"""
+The dossier as the platform hands it over: opened, verified to the last signature, and replayed by the law.
+
+Nothing that the platform says is believed that the documents do not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from rx_flow.crypto.certificates import Trust
+from rx_flow.crypto.documents import Document, verify_document
+from rx_flow.crypto.keyring import OpeningKey
+from rx_flow.crypto.packages import open_package
+from rx_flow.law import fields as f
+from rx_flow.law.catalogue import supply_ok
+from rx_flow.law.prescription import Prescription
+from rx_flow.law.refusals import Code, Refused
+from rx_flow.law.review import review, unanswered
+from rx_flow.law.standing import SHANGHAI, Actor, Area, Ask, Facts, Role, RxId, Standing, State
+from rx_flow.law.transitions import after as following
+from rx_flow.law.transitions import decide
+from rx_flow.record import dossier
+from rx_flow.record.dossier import Package
+
+PACKAGES_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """
+    Every document of a prescription in order, the state that each led to, and the prescription that holds now.
+    """
+
+    packages: tuple[Package, ...]
+    documents: tuple[Document, ...]
+    states: tuple[State, ...]
+    standing: Standing
+    prescription: Prescription
+
+
+def read(body: bytes, rx: RxId, *, key: OpeningKey, trust: Trust) -> Dossier:
+    """
+    Open and verify what the platform answered for `rx`.
+
+    Raise `Untrusted` for a package or a signature that does not hold, `Refused(DOCUMENT_OUT_OF_ORDER)` for a broken
+    chain, `Refused(BAD_DOCUMENT)` for anything else that cannot be, such as two opinions by one person.
+    """
+    # 1. The form of the answer.
+    answer = _answer(body, rx)
+    packages = tuple(Package(one["first_seq"], one["body"]) for one in answer["packages"])
+    # 2. Every package opens with our key, and every document in it is signed by whom it says.
+    opened = [[verify_document(raw, trust) for raw in open_package(one.body, key, rx=rx)] for one in packages]
+    if any(found[0].seq != one.first_seq for found, one in zip(opened, packages, strict=True)):
+        raise Refused(Code.DOCUMENT_OUT_OF_ORDER, "a package does not begin where it says")
+    documents = tuple(document for found in opened for document in found)
+    # 3. They are one chain from the first document to the head that the platform names, about this prescription.
+    _chained(documents, rx, str(answer["head"]))
+    # 4. Each step was one that the law permits; the state that follows is the one that the platform names.
+    standing, states, prescription = _replayed(documents, rx)
+    if standing.state.value != answer["state"]:
+        raise Refused(Code.BAD_DOCUMENT, "the documents do not lead to the state that the platform names")
+    return Dossier(packages, documents, states, standing, prescription)
+
+
+def keep(tx: Connection, found: Dossier, platform: str) -> None:
+    """
+    Keep what was not known yet of a dossier: its packages as they came, its documents' places.
+
+    `Refused(BAD_DOCUMENT)` where the platform told another story before: no history is ever replaced by a second one.
+    """
+    rx = found.standing.rx
+    known = dossier.documents(tx, rx)
+    told = {document.seq: document.digest for document in found.documents}
+    if any(told.get(kept.seq) != kept.digest for kept in known):
+        raise Refused(Code.BAD_DOCUMENT, "the dossier is not the one that was handed over before")
+    had = {kept.seq for kept in known}
+    for document, state in zip(found.documents, found.states, strict=True):
+        if document.seq not in had:
+            action = _action(document)
+            dossier.keep(tx, document, action=action, target=state, received_from=platform, sealed=None)
+    packed = {package.first_seq for package in dossier.packages(tx, rx)}
+    for package in found.packages:
+        if package.first_seq not in packed:
+            dossier.put_package(tx, rx, package)
+
+
+def _answer(body: bytes, rx: RxId) -> Mapping[str, Any]:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        f.malformed("dossier")
+    if not isinstance(answer, Mapping) or not {"rx", "state", "head", "packages"} <= answer.keys():
+        f.malformed("dossier")
+    if answer["rx"] != rx:
+        f.malformed("dossier.rx")
+    packages = f.items(answer["packages"], "dossier.packages")
+    if not 1 <= len(packages) <= PACKAGES_MOST:
+        f.malformed("dossier.packages")
+    for one in packages:
+        f.exactly(one, ("first_seq", "body"), "dossier.packages")
+        f.whole(one["first_seq"], "dossier.packages.first_seq", least=1, most=10**6)
+        if not isinstance(one["body"], str):
+            f.malformed("dossier.packages.body")
+    return answer
+
+
+def _chained(documents: Sequence[Document], rx: RxId, head: str) -> None:
+    if any(document.rx != rx for document in documents):
+        raise Refused(Code.DOCUMENT_REPLAYED, "a document was made for another prescription")
+    first, last = documents[0], documents[-1]
+    if (first.seq, first.prev) != (1, "") or last.digest != head:
+        raise Refused(Code.DOCUMENT_OUT_OF_ORDER, "the dossier is not whole")
+    for one, other in pairwise(documents):
+        if (other.seq, other.prev) != (one.seq + 1, one.digest):
+            raise Refused(Code.DOCUMENT_OUT_OF_ORDER, f"document {one.seq + 1} is next")
+
+
+def _replayed(documents: Iterable[Document], rx: RxId) -> tuple[Standing, tuple[State, ...], Prescription]:
+    """
+    Take every step again by the law; what only the platform can know (the code shown, the lots) is its to have checked.
+    """
+    standing: Standing | None = None
+    prescription: Prescription | None = None
+    states: list[State] = []
+    for document in documents:
+        if document.doc == "prescription":
+            prescription = _prescription(document, rx)
+            standing = _issued(standing, prescription)
+        if standing is None or prescription is None:
+            raise Refused(Code.BAD_DOCUMENT, "a dossier begins with the prescription")
+        ask = _ask(document, standing, prescription)
+        try:
+            row = decide(standing, ask)
+        except Refused as refusal:
+            raise Refused(Code.BAD_DOCUMENT, f"document {document.seq}: {refusal.code}") from None
+        if row.document != document.doc:
+            raise Refused(Code.BAD_DOCUMENT, f"document {document.seq}: not of the kind that {row.action} needs")
+        standing = replace(following(standing, ask, row), seq=document.seq, head=document.digest)
+        states.append(standing.state)
+    assert standing is not None  # noqa: S101  A chain has a first document.
+    assert prescription is not None  # noqa: S101  As above.
+    return standing, tuple(states), prescription
+
+
+def _prescription(document: Document, rx: RxId) -> Prescription:
+    found = Prescription.from_body({name: value for name, value in document.body.items() if name != "action"})
+    if found.rx != rx:
+        raise Refused(Code.BAD_DOCUMENT, "the prescription is not the one that its id says")
+    return found
+
+
+def _issued(standing: Standing | None, p: Prescription) -> Standing:
+    """The draft that a prescription document signs: a new one, or one that was sent back and is issued anew."""
+    if standing is not None:
+        return replace(standing, issued_at=p.issued_at, valid_until=p.valid_until)
+    return Standing(
+        rx=p.rx,
+        area=Area(p.area),
+        state=State.DRAFT,
+        hospital=p.hospital,
+        prescriber=p.prescriber,
+        issued_at=p.issued_at,
+        valid_until=p.valid_until,
+    )
+
+
+def _action(document: Document) -> str:
+    return str(document.body.get("action", "submit"))
+
+
+def _ask(document: Document, standing: Standing, p: Prescription) -> Ask:
+    signer = document.signer
+    on = document.at.astimezone(SHANGHAI).date()
+    reason = document.body.get("reason") or ""
+    if not isinstance(reason, str):
+        f.malformed("reason")
+    try:
+        actor = Actor(signer.id, Role(signer.role), signer.institution)
+    except ValueError:
+        raise Refused(Code.BAD_DOCUMENT, f"document {document.seq}: not a role of the law") from None
+    picker = document.body.get("picker")
+    return Ask(
+        action=_action(document),
+        actor=actor,
+        now=max(document.at, standing.issued_at),  # clocks of two institutions differ; the platform counts so too
+        reason=reason,
+        facts=Facts(
+            code_shown=True,
+            unanswered=unanswered(review(p, on), reason) if document.doc in {"opinion1", "opinion2"} else 0,
+            supply_ok=supply_ok(p, on),
+            picker=picker if isinstance(picker, str) else None,
+            lots_complete=True,
+        ),
+    )
