@@ -20,12 +20,13 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rx_flow.auth import edge, openapi, problems, resting, staff, tokens
-from rx_flow.auth.page import index
+from rx_flow.auth import problems, resting, staff, tokens
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.sessions import Sessions
 from rx_flow.auth.site import Clock, Site, utc_now
+from rx_flow.auth.wire import edge, openapi
+from rx_flow.auth.wire.page import index
 from rx_flow.config import Directory, Institution, Kind, Settings, Unfit, check_passphrase, read_passphrase
 from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.errors import Untrusted, WrongPin

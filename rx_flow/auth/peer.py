@@ -17,7 +17,7 @@ import httpx2
 import orjson
 from starlette.types import ASGIApp
 
-from rx_flow.auth import trace
+from rx_flow.auth.wire import trace
 from rx_flow.config import Directory
 from rx_flow.crypto.keyring import SigningKey
 from rx_flow.crypto.tokens import client_assertion, nonce

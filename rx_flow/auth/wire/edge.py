@@ -9,8 +9,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rx_flow.auth import trace
 from rx_flow.auth.problems import STATUS, failed, problem
+from rx_flow.auth.wire import trace
 from rx_flow.law.refusals import Code
 
 # Answers hold personal and commercial facts: nobody on the way keeps them, and no browser guesses what they are.

@@ -10,8 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from rx_flow.auth.page import page
 from rx_flow.auth.problems import MEDIA_TYPE, Problem, problems
+from rx_flow.auth.wire.page import page
 from rx_flow.law.refusals import Code
 
 _SHAPE: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
