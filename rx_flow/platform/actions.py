@@ -192,8 +192,11 @@ def recover(tx: Connection, delivery: Delivery) -> Answer:
 
 
 def _decision(tx: Connection, delivery: Delivery, action: str) -> Answer:
+    begun = receipt.begin(tx, delivery, action)
+    if isinstance(begun, Answer):
+        return begun
     f.whole(delivery.document.body.get("amount_fen"), "amount_fen", least=0, most=2**53 - 1)
-    return _plain(tx, delivery, action)
+    return receipt.step(tx, delivery, begun, receipt.ask_of(tx, delivery, begun, action))
 
 
 def _totals(statement: Document) -> dict[str, int]:

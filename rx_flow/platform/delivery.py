@@ -11,7 +11,7 @@ from rx_flow.platform.sweep import keep_sweeping
 from rx_flow.record.outbox import Message, Reply
 
 
-def on_reply(tx: Connection, message: Message, reply: Reply) -> None:
+def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None:
     """
     Take an answer to something sent: the platform only answers, so that nothing follows from it.
     """
