@@ -41,7 +41,7 @@ def demo(
 ) -> None:
     """Play, report, and leave with 1 if anything went otherwise than the script says."""
     began = time.monotonic()
-    screen = Console(stderr=True, highlight=False)
+    screen = Console(stderr=True, highlight=False, soft_wrap=True)
     folder = stage.folder(data, datetime.now(UTC))
     with screen.status(tr("正在生成密钥与数据库…", "making keys and databases ...")):
         clock, app = stage.prepare(folder)

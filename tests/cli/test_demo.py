@@ -1,0 +1,181 @@
+"""
+The demonstration, played once as a user plays it: every end is reached, machines can read it, nothing personal stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rx_flow.cli.demo.cases import CASES
+from rx_flow.cli.demo.player import Played
+from rx_flow.law.fields import card_agrees
+from rx_flow.law.transitions import TRANSITIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+TAMPERED = next(at for at, case in enumerate(CASES) if case.caught)
+
+
+def rx_flow(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  Our own command.
+        [sys.executable, "-P", "-m", "rx_flow", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+        env=ENVIRONMENT,
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "data"
+
+
+@pytest.fixture(scope="module")
+def ran(data: Path) -> subprocess.CompletedProcess[str]:
+    return rx_flow("demo", "--json", "--data", str(data))
+
+
+@pytest.fixture(scope="module")
+def prescriptions(ran: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert ran.returncode == 0, ran.stderr
+    found: list[dict[str, Any]] = json.loads(ran.stdout)["prescriptions"]
+    return found
+
+
+def entries(data: Path, *filters: str) -> list[dict[str, Any]]:
+    listed = rx_flow("audit", "list", "--data", str(data), "--json", *filters)
+    assert listed.returncode == 0, listed.stderr
+    return [json.loads(line) for line in listed.stdout.splitlines()]
+
+
+def test_the_cases_cover_what_can_happen() -> None:
+    played = {step.action for case in CASES for step in case.steps}
+    refused = {step.refused for case in CASES for step in case.steps}
+
+    assert len(CASES) >= 12
+    assert {case.outcome for case in CASES} == {"dispensed", "refused", "revoked", "available", "returned", "expired"}
+    assert played >= {"send_back", "hand_back", "reverse", "take_back", "tamper", "expire"}
+    assert refused >= {"nominated_elsewhere", "bad_document", "finding_unanswered"}
+    assert {case.patient.scheme for case in CASES} == {"310", "390"}
+    assert len({case.hospital[1:7] for case in CASES}) >= 4
+
+
+def test_the_patients_cannot_exist() -> None:
+    for patient in {case.patient for case in CASES}:
+        assert patient.id_number.startswith("990000")
+        assert card_agrees(patient.id_number, patient.birth, patient.sex)
+
+
+def test_a_case_that_ends_otherwise_is_not_right() -> None:
+    case = CASES[0]
+
+    assert Played(case, "1", state=case.outcome).right
+    assert not Played(case, "1", state="accepted").right
+    assert not Played(case, "1", state=case.outcome, wrong="claim: 500").right
+
+
+def test_every_prescription_ends_as_its_case_says(prescriptions: list[dict[str, Any]]) -> None:
+    assert [one["outcome"] for one in prescriptions] == [case.outcome for case in CASES]
+
+
+def test_the_json_has_the_promised_shape(prescriptions: list[dict[str, Any]]) -> None:
+    for one in prescriptions:
+        assert one.keys() == {"rx", "outcome", "steps", "bill"}
+        assert one["steps"]
+        for step in one["steps"]:
+            assert step.keys() == {"action", "from", "to", "at", "by", "document"}
+            assert datetime.fromisoformat(step["at"]).utcoffset() is not None
+            assert len(step["document"]) == 64
+        assert {"total_fen", "fund_fen", "patient_fen"} <= one["bill"].keys()
+        assert all(type(amount) is int for amount in one["bill"].values())
+
+
+def test_every_step_is_a_row_of_the_law(prescriptions: list[dict[str, Any]]) -> None:
+    rows = {(row.action, row.source.value, row.target.value) for row in TRANSITIONS}
+    for one in prescriptions:
+        steps = one["steps"]
+        assert {(step["action"], step["from"], step["to"]) for step in steps} <= rows
+        assert [step["from"] for step in steps] == ["draft", *(step["to"] for step in steps[:-1])]
+        assert steps[-1]["to"] == one["outcome"]
+
+
+def test_no_fen_is_lost(prescriptions: list[dict[str, Any]]) -> None:
+    for one in prescriptions:
+        bill = one["bill"]
+        assert bill["total_fen"] == bill["fund_fen"] + bill["patient_fen"]
+        parts = ("self_paid_fen", "over_limit_fen", "advance_fen", "in_scope_fen")
+        assert bill["total_fen"] == sum(bill[part] for part in parts)
+        assert (bill["total_fen"] > 0) == (one["outcome"] == "dispensed")
+
+
+def test_progress_and_the_place_of_the_data_are_said(ran: subprocess.CompletedProcess[str], data: Path) -> None:
+    assert ran.stderr.count("✓") == len(CASES)
+    assert str(data) in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_nothing_personal_stays_anywhere(
+    ran: subprocess.CompletedProcess[str], prescriptions: list[dict[str, Any]], data: Path
+) -> None:
+    """Names, identity numbers and diagnoses stand in no database, file or output."""
+    assert prescriptions
+    words = {text for case in CASES for text in (case.patient.name, case.patient.id_number, case.diagnosis[1])}
+    files = {path.name: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    files["stdout"], files["stderr"] = ran.stdout.encode(), ran.stderr.encode()
+
+    assert [(name, word) for name, body in files.items() for word in words if word.encode() in body] == []
+
+
+def test_the_attack_is_on_the_record(prescriptions: list[dict[str, Any]], data: Path) -> None:
+    denied = entries(data, "--rx", prescriptions[TAMPERED]["rx"], "--outcome", "denied")
+
+    assert {(entry["action"], entry["code"]) for entry in denied} == {("claim", "bad_document")}
+
+
+def test_the_log_is_found_by_person_institution_and_time(prescriptions: list[dict[str, Any]], data: Path) -> None:
+    everything = entries(data, "--limit", "10000")
+    by_person = entries(data, "--person", "D350500000001", "--limit", "10000")
+    by_house = entries(data, "--institution", "P35080000001", "--limit", "10000")
+    middle = everything[len(everything) // 2]["at"]
+
+    assert {one["rx"] for one in prescriptions} <= {entry["rx"] for entry in everything}
+    assert by_person == [e for e in everything if e["actor"] and e["actor"]["id"] == "D350500000001"]
+    assert by_house == [e for e in everything if e["actor"] and e["actor"]["institution"] == "P35080000001"]
+    assert by_person
+    assert by_house
+    assert len(entries(data, "--since", middle, "--limit", "10000")) + len(
+        entries(data, "--until", middle, "--limit", "10000")
+    ) == len(everything)
+
+
+def test_the_story_of_one_prescription_is_readable(prescriptions: list[dict[str, Any]], data: Path) -> None:
+    rx = prescriptions[TAMPERED]["rx"]
+    shown = rx_flow("audit", "show", rx, "--data", str(data)).stdout
+    chain = [
+        json.loads(line) for line in rx_flow("audit", "show", rx, "--data", str(data), "--json").stdout.splitlines()
+    ]
+
+    assert "denied" in shown
+    assert "bad_document" in shown
+    assert "医师丁" in shown
+    assert [entry["seq"] for entry in chain] == list(range(1, len(chain) + 1))
+    assert [entry["prev"] for entry in chain] == ["", *(entry["digest"] for entry in chain[:-1])]
+
+
+def test_a_folder_with_something_in_it_is_left_alone(prescriptions: list[dict[str, Any]], data: Path) -> None:
+    assert prescriptions
+    before = sorted(path.name for path in data.iterdir())
+    again = rx_flow("demo", "--data", str(data))
+
+    assert (again.returncode, "error conflict" in again.stderr) == (1, True)
+    assert sorted(path.name for path in data.iterdir()) == before
