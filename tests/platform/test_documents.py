@@ -314,15 +314,17 @@ async def test_an_intake_that_was_on_its_way_for_days_is_recorded_and_then_expir
 async def test_a_statement_must_add_up_and_be_of_this_prescription(w: World) -> None:
     rx = await w.at(State.ACCEPTED)
     bill = {"total_fen": 49_700, "fund_fen": 35_000, "patient_fen": 14_700}
-    for body in (
+    wrong: list[dict[str, Any]] = [
         {"bill": {**bill, "fund_fen": 35_001}},
         {"bill": {"total_fen": -3, "fund_fen": -1, "patient_fen": -2}},
         {"lines": [{"n": 1, "drug": "X" * 23, "quantity": 7}]},
         {"lines": [{"n": 1, "drug": "XA02BCA084B001010100453", "quantity": 8}]},
         {"lines": []},
-    ):
+    ]
+    for body in wrong:
         assert problem(await w.send(INSURER, "settle", w.statement(rx, body=body))) == (422, "bad_document")
-    for body in ({"bill": {**bill, "fund_fen": "35000"}}, {"bill": None}, {"lines": None}, {"lines": [1]}):
+    none: list[dict[str, Any]] = [{"bill": {**bill, "fund_fen": "1"}}, {"bill": None}, {"lines": None}, {"lines": [1]}]
+    for body in none:
         assert problem(await w.send(INSURER, "settle", w.statement(rx, body=body))) == (422, "malformed")
     assert await w.state(rx) is State.ACCEPTED
 
