@@ -7,17 +7,17 @@ The only place that speaks HTTP outwards.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import httpx2
 import orjson
 from starlette.types import ASGIApp
 
-from rx_flow.auth.wire import trace
+from rx_flow.auth.wire import client, trace
 from rx_flow.config import Directory
 from rx_flow.crypto.keyring import SigningKey
 from rx_flow.crypto.tokens import client_assertion, nonce
@@ -29,8 +29,7 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 EARLY: Final = timedelta(seconds=20)
 OK: Final = 200
 UNAUTHORISED: Final = 401
-CONNECT_SECONDS: Final = 3.0
-REPLY_BYTES_MAX: Final = 8 * 1024 * 1024
+TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")  # RFC 6750 b64token
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -58,15 +57,15 @@ class Peers:
         self._clock = clock
         self._tokens: dict[str, _Token] = {}
         self._gates: dict[str, asyncio.Lock] = {}
-        self._timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
-        self._mounted: dict[str, httpx2.AsyncClient] = {}
-        self._network: httpx2.AsyncClient | None = None
+        self._seconds = seconds
+        self._mounted: dict[str, client.InProcess] = {}
+        self._network = client.Network()
 
     def mount(self, code: str, app: ASGIApp) -> None:
         """
         Reach an institution in this process from now on: the same requests, without a network between.
         """
-        self._mounted[code] = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app))
+        self._mounted[code] = client.InProcess(app)
 
     async def post(self, code: str, path: str, body: bytes | dict[str, Any]) -> Reply:
         """
@@ -82,11 +81,10 @@ class Peers:
         return await self._authorised("GET", code, path, b"")
 
     async def close(self) -> None:
-        """Close every connection."""
-        for client in (*self._mounted.values(), self._network):
-            if client is not None:
-                await client.aclose()
-        self._network = None
+        """Close every connection, and wait for calls in this process."""
+        self._network.close()
+        for beside in self._mounted.values():
+            await beside.close()
 
     async def _authorised(self, method: str, code: str, path: str, content: bytes) -> Reply:
         """Send with the cached token; a 401 means that it is no longer believed: once more with a new one."""
@@ -117,11 +115,7 @@ class Peers:
         reply = await self._send("POST", code, "/oauth/token", content=urlencode(form).encode(), kind=FORM)
         if reply.status != OK:
             raise Unreachable(f"{code} gave no token: {reply.status}")
-        try:
-            sold = orjson.loads(reply.body)
-            return _Token(str(sold["access_token"]), now + timedelta(seconds=int(sold["expires_in"])) - EARLY)
-        except (KeyError, TypeError, ValueError):
-            raise Unreachable(f"{code} gave no token that can be read") from None
+        return _bought(reply, code, now)
 
     async def _send(
         self, method: str, code: str, path: str, *, content: bytes, kind: str, token: str | None = None
@@ -134,18 +128,20 @@ class Peers:
             headers["authorization"] = f"Bearer {token}"
         if mine := trace.current():
             headers["traceparent"] = trace.header(mine)
-        client = self._mounted.get(code)
-        url = f"http://{code}{path}" if client is not None else f"{institution.url}{path}"
-        try:
-            reply = await (client or self._connected()).request(
-                method, url, content=content, headers=headers, timeout=self._timeout
-            )
-        except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
-            raise Unreachable(f"{code}: {type(error).__name__}") from None
-        return Reply(reply.status_code, reply.content)
+        beside = self._mounted.get(code)
+        if beside is not None:
+            return await beside.ask(method, path, headers=headers, body=content, seconds=self._seconds)
+        to = client.origin(institution.url)
+        return await self._network.ask(to, method, path, headers=headers, body=content, seconds=self._seconds)
 
-    def _connected(self) -> httpx2.AsyncClient:
-        """The client is made inside the loop that uses it; proxies of the environment are not ours."""
-        if self._network is None:
-            self._network = httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(keepalive_expiry=4.0))
-        return self._network
+
+def _bought(reply: Reply, code: str, now: datetime) -> _Token:
+    """What the other side sold, if it is a token that can stand in a header."""
+    try:
+        sold = orjson.loads(reply.body)
+        value, seconds = str(sold["access_token"]), int(sold["expires_in"])
+    except (KeyError, TypeError, ValueError):
+        value, seconds = "", 0
+    if not TOKEN.fullmatch(value):
+        raise Unreachable(f"{code} gave no token that can be read")
+    return _Token(value, now + timedelta(seconds=seconds) - EARLY)
