@@ -118,13 +118,16 @@ def refuse(tx: Connection, delivery: Delivery) -> Answer:
 
 def settle(tx: Connection, delivery: Delivery) -> Answer:
     """
-    Make an insurer's statement final (结算); `Refused(BAD_DOCUMENT)` for one that does not add up or is of other drugs.
+    Make an insurer's statement final (结算).
+
+    `Refused(BAD_DOCUMENT)` for one that does not add up, is of other drugs, or would pay another pharmacy.
     """
     begun = receipt.begin(tx, delivery, "settle")
     if isinstance(begun, Answer):
         return begun
     totals = _totals(delivery.document)
-    if min(totals.values()) < 0 or _charged(delivery.document) != _prescribed(tx, delivery.rx):
+    due = delivery.document.body.get("pharmacy") == begun.claimant
+    if not due or min(totals.values()) < 0 or _charged(delivery.document) != _prescribed(tx, delivery.rx):
         raise Refused(Code.BAD_DOCUMENT, "the statement is not of this prescription")
     answer = receipt.step(tx, delivery, begun, receipt.ask_of(tx, delivery, begun, "settle"))
     _keep_bill(tx, delivery.document, totals)

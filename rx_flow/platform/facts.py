@@ -82,14 +82,10 @@ def _lots(document: Document) -> list[Mapping[str, Any]]:
 
 
 def _complete(lots: Iterable[Mapping[str, Any]], wanted: Mapping[int, int], on: date) -> bool:
-    """
-    Whether the lots give every line exactly its quantity, each with its trace codes (追溯码), none past its expiry.
-
-    A code stands on the smallest package sold, which may hold several units: at least one a lot, no more than units.
-    """
+    """Whether the lots give each line exactly its quantity: a trace code (追溯码) for each unit, nothing expired."""
     given: Counter[int] = Counter()
     for lot in lots:
-        if not 1 <= len(lot["trace_codes"]) <= lot["quantity"] or f.read_day(lot["expiry"], "lots.expiry") < on:
+        if len(lot["trace_codes"]) != lot["quantity"] or f.read_day(lot["expiry"], "lots.expiry") < on:
             return False
         given[lot["n"]] += lot["quantity"]
     return given == Counter(wanted)

@@ -240,6 +240,7 @@ class World:
             "action": action,
             "reason": "" if action == "settle" else "退药",
             "bill": bill,
+            "pharmacy": PHARMACY,
             "lines": [{"n": 1, "drug": DRUG, "quantity": 7 * sign}],
             "steps": [{"text_zh": "先行自付百分之十", "text_en": "ten per cent advance self-pay"}],
         }

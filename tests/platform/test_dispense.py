@@ -20,7 +20,6 @@ GOOD = {"n": 1, "lot": "L1", "quantity": 7, "expiry": "2027-01-01", "trace_codes
     "lots",
     [
         [GOOD],
-        [{**GOOD, "trace_codes": CODES[:1]}],  # one box that holds all units
         [
             {**GOOD, "quantity": 3, "trace_codes": CODES[:3]},
             {**GOOD, "quantity": 4, "lot": "L2", "trace_codes": CODES[3:]},
@@ -43,6 +42,7 @@ async def test_lots_that_account_for_every_unit(w: World, lots: list[dict[str, A
         [{**GOOD, "n": 2}],
         [GOOD, {**GOOD, "n": 2, "trace_codes": ["TC000000099"] * 7}],
         [{**GOOD, "trace_codes": []}],
+        [{**GOOD, "trace_codes": CODES[:6]}],
         [{**GOOD, "trace_codes": [*CODES, "TC000000099"]}],
         [{**GOOD, "expiry": "2026-11-22"}],
     ],

@@ -320,6 +320,7 @@ async def test_a_statement_must_add_up_and_be_of_this_prescription(w: World) -> 
         {"lines": [{"n": 1, "drug": "X" * 23, "quantity": 7}]},
         {"lines": [{"n": 1, "drug": "XA02BCA084B001010100453", "quantity": 8}]},
         {"lines": []},
+        {"pharmacy": OTHER_PHARMACY},
     ]
     for body in wrong:
         assert problem(await w.send(INSURER, "settle", w.statement(rx, body=body))) == (422, "bad_document")
