@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,13 @@ REVIEWED_ONCE = {State.APPROVED, State.AVAILABLE} | HELD
 REVIEWED_TWICE = {State.ACCEPTED, State.SETTLED, State.DISPENSED, State.RETURNED}
 ONWARD = {"submit", "approve", "release", "claim", "accept", "settle", "dispense"}
 OWES_REASON = {"send_back", "hand_back", "refuse", "reverse", "take_back", "revoke", "deny", "recover"}
+FLAWS: tuple[dict[str, Any], ...] = (
+    {"lots_complete": False},
+    {"picker": None},
+    {"unanswered": 1},
+    {"supply_ok": False},
+    {"code_shown": False},
+)
 _CODES = list(Code)
 GUARDS_SAY = set(_CODES[_CODES.index(Code.ANOTHER_INSTITUTION) : _CODES.index(Code.TRACE_CODE_USED)])
 
@@ -52,14 +60,14 @@ some_facts = st.builds(
     lots_complete=st.booleans(),
 )
 # A certificate says the role and the institution together: no hospital holds one of a pharmacy.
+actions = st.sampled_from([*ACTIONS, "unheard"])
+people = st.sampled_from(PEOPLE)
 certified = st.sampled_from(Role).flatmap(
-    lambda role: st.builds(
-        Actor, id=st.sampled_from(PEOPLE), role=st.just(role), institution=st.sampled_from(PLACES_OF[role])
-    )
+    lambda role: st.builds(Actor, id=people, role=st.just(role), institution=st.sampled_from(PLACES_OF[role]))
 )
 any_ask = st.builds(
     Ask,
-    action=st.sampled_from([*ACTIONS, "unheard"]),
+    action=actions,
     actor=certified,
     now=instants,
     reason=st.sampled_from(["", "  ", "why"]),
@@ -83,7 +91,10 @@ kinds = st.sampled_from(["follow"] * 6 + ["nearly"] * 4 + ["anything", "time"])
 picks = st.integers(0, 59)
 shops = st.sampled_from(SHOPS)
 hours = st.sampled_from([1, 5, 13])
-fields = st.sampled_from(["action", "now", "reason", "facts", "actor", "id", "institution"])
+particulars = st.sampled_from(
+    ["facts"] * 4 + ["id", "id", "institution", "institution", "now", "reason", "action", "actor"]
+)
+flaws = st.sampled_from(FLAWS)
 visited: Counter[State] = Counter()
 steps: Counter[str] = Counter()
 refusals: Counter[Code] = Counter()
@@ -139,7 +150,7 @@ class Walk(RuleBasedStateMachine):
             case "follow":
                 self.follow(data.draw(picks), data.draw(shops))
             case "nearly":
-                self.ask_nearly(data.draw(picks), data.draw(any_ask), data.draw(fields))
+                self.ask_nearly(data)
             case "anything":
                 self.ask(data.draw(any_ask))
             case "time":
@@ -163,17 +174,26 @@ class Walk(RuleBasedStateMachine):
         assert decide(self.rx, ask) is row
         self.take(ask, row)
 
-    def ask_nearly(self, pick: int, other: Ask, field: str) -> None:
+    def ask_nearly(self, data: st.DataObject) -> None:
         """Ask rightly in everything but one particular, which may be wrong."""
         rows = self.rows_from_here() or list(TRANSITIONS)
-        right = willing(self.rx, rows[pick % len(rows)], shop=SHOPS[0], now=self.now)
-        if field == "id":
-            self.ask(replace(right, actor=replace(right.actor, id=other.actor.id)))
-        elif field == "institution":
-            elsewhere = PLACES_OF[right.actor.role][-1]
-            self.ask(replace(right, actor=replace(right.actor, institution=elsewhere)))
-        else:
-            self.ask(replace(right, **{field: getattr(other, field)}))
+        right = willing(self.rx, rows[data.draw(picks) % len(rows)], shop=SHOPS[0], now=self.now)
+        actor = right.actor
+        match data.draw(particulars):
+            case "action":
+                self.ask(replace(right, action=data.draw(actions)))
+            case "actor":
+                self.ask(replace(right, actor=data.draw(certified)))
+            case "id":
+                self.ask(replace(right, actor=replace(actor, id=data.draw(people))))
+            case "institution":
+                self.ask(replace(right, actor=replace(actor, institution=PLACES_OF[actor.role][-1])))
+            case "now":
+                self.ask(replace(right, now=data.draw(instants)))
+            case "reason":
+                self.ask(replace(right, reason=" "))
+            case "facts":
+                self.ask(replace(right, facts=replace(right.facts, **data.draw(flaws))))
 
     def ask(self, ask: Ask) -> None:
         """Whatever is asked, the answer is a row of the table or a refusal, and the same one again."""
