@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -60,12 +60,14 @@ KEY_USAGE_BITS = (
 class Signer:
     """
     Whom a certificate names: national code, role (a word of `law.Role`), institution, name; and which certificate.
+
+    The name does not show in the repr, so that it does not slip into a log.
     """
 
     id: str
     role: str
     institution: str
-    name: str
+    name: str = field(repr=False)
     thumbprint: str
 
 
@@ -142,7 +144,9 @@ def is_development(certificate: x509.Certificate) -> bool:
 
 class Trust:
     """
-    The authorities that we believe, and the certificates that we know. Read-only after it is made.
+    The authorities that we believe (at least one, or `ValueError`), and the certificates that we know. Read-only.
+
+    Whether a certificate was revoked is not asked here: there is no revocation list yet.
     """
 
     def __init__(self, roots: Iterable[x509.Certificate], certificates: Iterable[x509.Certificate]) -> None:

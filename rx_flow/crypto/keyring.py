@@ -198,6 +198,8 @@ def unlock(folder: Path, person: str, pin: str) -> SigningKey:
 
     `WrongPin` for a wrong PIN, `Untrusted` for a damaged file, `OSError` for a person without a key here.
     """
+    if not person.isalnum():  # an identifier from a request must not become a path
+        raise FileNotFoundError(STAFF)
     found = locked.unlock((folder / STAFF / f"{person}.locked.json").read_bytes(), pin, owner=person)
     return SigningKey(*_pair(found, "sign"))
 

@@ -83,7 +83,13 @@ def _head(owner: str) -> dict[str, str | int]:
 def _key(passphrase: str, salt: bytes) -> bytes:
     tally["unlock"] += 1
     return hashlib.scrypt(
-        passphrase.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, maxmem=_MEMORY_MAX, dklen=32
+        passphrase.encode(errors="surrogatepass"),
+        salt=salt,
+        n=SCRYPT_N,
+        r=SCRYPT_R,
+        p=SCRYPT_P,
+        maxmem=_MEMORY_MAX,
+        dklen=32,
     )
 
 

@@ -1,0 +1,217 @@
+"""
+What an attacker or a careless partner could make: certificates and tokens of any shape, really signed where that helps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from rx_flow.crypto import authority, keyring, suites
+from rx_flow.crypto.certificates import (
+    EXTENDED_USAGE,
+    KEY_USAGE,
+    KEY_USAGE_BITS,
+    Certified,
+    Purpose,
+    Signer,
+    Trust,
+    thumbprint,
+)
+from rx_flow.crypto.compact import encode
+from rx_flow.crypto.keyring import Keyring, SigningKey
+
+NOW = datetime(2026, 11, 23, 8, 30, 0, 123456, tzinfo=UTC)
+HOSPITAL, PLATFORM, PHARMACY, INSURER = "H35010000001", "C35990000001", "P35010000001", "I35990000001"
+DOCTOR, PHARMACIST = "D350100000001", "HY350100000001"
+RX = "350100-ABCDEFGHJKMNPQRS"
+DAY = timedelta(days=1)
+Private = ec.EllipticCurvePrivateKey
+Issuer = tuple[Private, x509.Certificate]
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that the development authority made, unlocked."""
+
+    folder: Path
+    passphrase: str
+    pins: dict[str, str]
+    trust: Trust
+    keyrings: dict[str, Keyring]
+    doctor: SigningKey
+
+    @property
+    def hospital(self) -> Keyring:
+        return self.keyrings[HOSPITAL]
+
+    @property
+    def platform(self) -> Keyring:
+        return self.keyrings[PLATFORM]
+
+    @property
+    def pharmacy(self) -> Keyring:
+        return self.keyrings[PHARMACY]
+
+
+def build(folder: Path, *, now: datetime) -> House:
+    authority.init(
+        folder,
+        [
+            authority.InstitutionSpec(HOSPITAL, "hospital", "榕城医院"),
+            authority.InstitutionSpec(PLATFORM, "platform", "处方流转平台"),
+            authority.InstitutionSpec(PHARMACY, "pharmacy", "闽江药店"),
+            authority.InstitutionSpec(INSURER, "insurer", "医保经办机构"),
+        ],
+        [
+            authority.PersonSpec(DOCTOR, "prescriber", HOSPITAL, "林医生"),
+            authority.PersonSpec(PHARMACIST, "pharmacist", PHARMACY, "陈药师"),
+        ],
+        now=now,
+    )
+    passphrase, pins = authority.development_passphrase(folder), authority.development_pins(folder)
+    return House(
+        folder,
+        passphrase,
+        pins,
+        trust=Trust.load(folder),
+        keyrings={code: Keyring.load(folder / code, passphrase) for code in (HOSPITAL, PLATFORM, PHARMACY, INSURER)},
+        doctor=keyring.unlock(folder / HOSPITAL, DOCTOR, pins[DOCTOR]),
+    )
+
+
+def b64(data: bytes | str | dict[str, Any] | list[Any]) -> str:
+    """base64url of bytes, text, or the plainest JSON."""
+    if isinstance(data, dict | list):
+        data = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return encode(data.encode() if isinstance(data, str) else data).decode()
+
+
+def signed(
+    key: ec.EllipticCurvePrivateKey,
+    header: bytes | str | dict[str, Any],
+    payload: bytes | str | dict[str, Any] | list[Any],
+) -> str:
+    """A compact JWS with any header and payload and a true signature."""
+    head = f"{b64(header)}.{b64(payload)}"
+    return f"{head}.{b64(suites.sign(key, head.encode()))}"
+
+
+def other_s(raw: str) -> str:
+    """The same signature in its other form: (r, n-s)."""
+    head, _, tail = raw.rpartition(".")
+    value = decode(tail)
+    s = suites.ORDER - int.from_bytes(value[32:], "big")
+    return f"{head}.{b64(value[:32] + s.to_bytes(32, 'big'))}"
+
+
+def decode(text: str) -> bytes:
+    import base64  # noqa: PLC0415  an independent decoder, used by the forger alone
+
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def flipped(text: str, *, part: int, byte: int) -> str:
+    """The same compact token with one bit of the given byte changed, encoded properly again."""
+    parts = text.split(".")
+    data = bytearray(decode(parts[part]))
+    data[byte] ^= 1
+    parts[part] = b64(bytes(data))
+    return ".".join(parts)
+
+
+def root(
+    name: str = "made up", *, begins: datetime = NOW - 10 * DAY, days: int = 3650, depth: int | None = 1
+) -> Issuer:
+    """(private key, certificate) of a self-signed authority."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    return private, authority_certificate(subject, private, (private, subject), begins=begins, days=days, depth=depth)
+
+
+def authority_certificate(  # the shape that RFC 5280 asks of one
+    subject: x509.Name,
+    private: Private,
+    issuer: tuple[Private, x509.Name],
+    *,
+    begins: datetime,
+    days: int,
+    depth: int | None,
+) -> x509.Certificate:
+    usage = {bit: bit == "key_cert_sign" for bit in KEY_USAGE_BITS}
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer[1])
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=depth), critical=True)
+        .add_extension(x509.KeyUsage(**usage, encipher_only=False, decipher_only=False), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[0].public_key()), critical=False)
+        .sign(issuer[0], hashes.SHA256())
+    )
+
+
+def leaf(  # every part of a certificate may be wrong
+    issuer: Issuer,
+    *,
+    private: Private | None = None,
+    purpose: Purpose = Purpose.DOCUMENT,
+    begins: datetime = NOW - DAY,
+    ends: datetime = NOW + 700 * DAY,
+    subject: dict[x509.ObjectIdentifier, str | None] | None = None,
+    bits: frozenset[str] | None = None,
+    extended: list[x509.ObjectIdentifier] | None = None,
+    usages: bool = True,
+    constraints: bool = True,
+) -> Issuer:
+    """(private key, certificate); everything defaults to what is right for a doctor."""
+    private = private or ec.generate_private_key(ec.SECP256R1())
+    names: dict[x509.ObjectIdentifier, str | None] = {
+        NameOID.SERIAL_NUMBER: DOCTOR,
+        NameOID.TITLE: "prescriber",
+        NameOID.ORGANIZATION_IDENTIFIER: HOSPITAL,
+        NameOID.COMMON_NAME: "林医生",
+        **(subject or {}),
+    }
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(oid, value) for oid, value in names.items() if value]))
+        .issuer_name(issuer[1].subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(ends)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[0].public_key()), critical=False)
+    )
+    if constraints:
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    if usages:
+        stated = {bit: bit in (KEY_USAGE[purpose] if bits is None else bits) for bit in KEY_USAGE_BITS}
+        builder = builder.add_extension(
+            x509.KeyUsage(**stated, encipher_only=False, decipher_only=False), critical=True
+        ).add_extension(x509.ExtendedKeyUsage(extended or [EXTENDED_USAGE[purpose]]), critical=False)
+    return private, builder.sign(issuer[0], hashes.SHA256())
+
+
+def signing_key(private: Private, certificate: x509.Certificate, *, purpose: Purpose = Purpose.DOCUMENT) -> SigningKey:
+    """A signing key that believes in its certificate whatever that says; valid for ever."""
+    signer = Signer(DOCTOR, "prescriber", HOSPITAL, "林医生", thumbprint(certificate))
+    long = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    return SigningKey(private, Certified(signer, private.public_key(), purpose, begins=long[0], ends=long[1]))
+
+
+def sha256(raw: str) -> str:
+    return hashlib.sha256(raw.encode()).hexdigest()
