@@ -175,7 +175,6 @@ def create_app(site: Site, mine: Part) -> FastAPI:
     if site.kind is not Kind.PLATFORM:
         app.include_router(staff.router)
     app.include_router(tokens.router)
-    openapi.install(app)
 
     @app.get("/healthz", tags=["self 自检"])
     async def healthz() -> dict[str, str]:
@@ -184,6 +183,7 @@ def create_app(site: Site, mine: Part) -> FastAPI:
         """
         return {"status": "ok", "code": site.code}
 
+    openapi.install(app)
     app.add_middleware(edge.Edge, bytes_max=site.settings.body_bytes_max)
     return app
 

@@ -103,6 +103,7 @@ _FRAMEWORK: dict[int, tuple[int, str]] = {
     415: (422, Code.MALFORMED),
     422: (422, Code.MALFORMED),
 }
+METHOD_NOT_ALLOWED = 405
 PATHS_MAX = 20
 
 
@@ -194,15 +195,32 @@ def _where(error: Mapping[str, Any]) -> str:
     return f"{'.'.join(str(step) for step in path)}: {kind}"
 
 
+def _methods(request: Request) -> frozenset[str]:
+    """Which methods the path of this request has, by the app's own OpenAPI document."""
+    path: str = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    known: frozenset[str] = request.app.state.methods(path)
+    return known
+
+
+def _not_this_method(request: Request, methods: frozenset[str]) -> Response:
+    allow = {"Allow": ", ".join(sorted(methods))}
+    return problem(405, "method_not_allowed", "", trace=trace_of(request), headers=allow)
+
+
 async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  Registered for this alone.
     found = error.errors()
+    if any(one["loc"][0] == "path" for one in found) and request.method not in (methods := _methods(request)):
+        # GET /prescriptions/claim was taken for GET /prescriptions/{rx}: the path is right, the method is not.
+        return _not_this_method(request, methods)
     detail = "; ".join(_where(one) for one in found[:PATHS_MAX])
     return problem(422, Code.MALFORMED, detail, trace=trace_of(request))
 
 
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  Registered for this alone.
+    if error.status_code == METHOD_NOT_ALLOWED and (methods := _methods(request)):
+        return _not_this_method(request, methods)
     status, code = _FRAMEWORK.get(error.status_code, (error.status_code, "internal_error"))
     return problem(status, code, "", trace=trace_of(request), headers=error.headers)
 

@@ -85,11 +85,17 @@ _FORM: dict[str, Any] = {
             FORM: {
                 "schema": {
                     "type": "object",
+                    "additionalProperties": False,
                     "required": ["grant_type", "client_assertion_type", "client_assertion"],
                     "properties": {
                         "grant_type": {"const": GRANT},
                         "client_assertion_type": {"const": ASSERTION_TYPE},
-                        "client_assertion": {"type": "string", "description": "JWT, ES256, aud = 本机构代码"},
+                        "client_assertion": {
+                            "type": "string",
+                            "pattern": r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
+                            "maxLength": 4096,
+                            "description": "JWT, ES256, aud = 本机构代码",
+                        },
                     },
                 },
             }

@@ -4,6 +4,8 @@ The OpenAPI document of an app and its page: every operation says how it refuses
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -36,6 +38,37 @@ def _document(app: FastAPI) -> dict[str, Any]:
     return document
 
 
+class Methods:
+    """
+    Which methods a path of an app has: those of its literal path, else of every template that fits.
+    """
+
+    __slots__ = ("_literal", "_templates")
+
+    def __init__(self, document: Callable[[], dict[str, Any]]) -> None:
+        self._document = document
+        self._literal: dict[str, frozenset[str]] = {}
+        self._templates: list[tuple[re.Pattern[str], frozenset[str]]] = []
+
+    def _read(self) -> None:
+        """Read the document when first asked: apps start without making one."""
+        for path, item in self._document()["paths"].items():
+            methods = frozenset(method.upper() for method in item)
+            if "{" in path:
+                self._templates.append((re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path))), methods))
+            else:
+                self._literal[path] = methods
+
+    def __call__(self, path: str) -> frozenset[str]:
+        """Return the methods of a path; none where there is no such path."""
+        if not self._literal:
+            self._read()
+        found = self._literal.get(path)
+        if found is not None:
+            return found
+        return frozenset().union(*(methods for template, methods in self._templates if template.fullmatch(path)))
+
+
 def install(app: FastAPI) -> None:
     """
     Give the app its OpenAPI document (made once, `/openapi.json`) and the page that shows it (`/docs`).
@@ -50,4 +83,5 @@ def install(app: FastAPI) -> None:
         return HTMLResponse(page(openapi()))
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change the document.
+    app.state.methods = Methods(openapi)
     app.add_route("/docs", docs, include_in_schema=False)
