@@ -43,7 +43,7 @@ class Methods:
     Which methods a path of an app has: those of its literal path, else of every template that fits.
     """
 
-    __slots__ = ("_literal", "_templates")
+    __slots__ = ("_document", "_literal", "_templates")
 
     def __init__(self, document: Callable[[], dict[str, Any]]) -> None:
         self._document = document
