@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +29,8 @@ from rx_flow.crypto.certificates import (
     thumbprint,
 )
 from rx_flow.crypto.compact import encode
+from rx_flow.crypto.documents import TYPE, sign_document, verify_document
+from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyring import Keyring, SigningKey
 
 NOW = datetime(2026, 11, 23, 8, 30, 0, 123456, tzinfo=UTC)
@@ -215,3 +218,35 @@ def signing_key(private: Private, certificate: x509.Certificate, *, purpose: Pur
 
 def sha256(raw: str) -> str:
     return hashlib.sha256(raw.encode()).hexdigest()
+
+
+AT = "2026-11-23T08:30:00.123456Z"
+BODY: dict[str, object] = {"action": "submit", "patient": {"name": "张三"}, "lines": [{"n": 1, "quantity": 30}]}
+
+
+def written(key: SigningKey, **change: Any) -> str:  # noqa: ANN401  whatever a test wants to change
+    """A document by `key`, right in everything that is not changed."""
+    return sign_document(
+        key, **{"doc": "prescription", "rx": RX, "seq": 1, "prev": "", "at": NOW, "body": BODY, **change}
+    )
+
+
+def refusal(raw: str, trust: Trust) -> Reason:
+    """Why a document is not believed."""
+    with pytest.raises(Untrusted) as refused:
+        verify_document(raw, trust)
+    return refused.value.reason
+
+
+def header(house: House, **change: object) -> dict[str, object]:
+    """The members of a right header of the doctor's."""
+    return {"alg": "ES256", "sigT": AT, "typ": TYPE, "x5t#S256": house.doctor.thumbprint, **change}
+
+
+def payload(**change: object) -> dict[str, object]:
+    """The members of a right payload of the doctor's."""
+    return {"doc": "prescription", "rx": RX, "seq": 1, "prev": "", "at": AT, "by": DOCTOR, "body": BODY, **change}
+
+
+def without(members: dict[str, object], name: str) -> dict[str, object]:
+    return {each: value for each, value in members.items() if each != name}
