@@ -32,7 +32,7 @@ def postgres() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def _templates() -> dict[tuple[str, ...], str]:
-    """The databases already migrated in this session, by kind and components."""
+    """What the databases migrated in this session are made from, by kind and components: a path, or statements."""
     return {}
 
 
@@ -66,14 +66,15 @@ def fresh_database(
         running: Cluster = request.getfixturevalue("postgres")
         key = (database_kind, *components)
         if key not in _templates:
-            _templates[key] = "_".join(("template", *components))
-            upgrade(running.create(_templates[key]), components)
+            name = "_".join(("template", *components))
+            upgrade(running.create(name), components)
+            _templates[key] = running.dump(name)
         made.append(f"t{next(_numbers)}")
-        return running.create(made[-1], _templates[key])
+        return running.create_schema(made[-1], _templates[key])
 
     yield on_sqlite if database_kind == "sqlite" else on_postgresql
     for name in made:
-        request.getfixturevalue("postgres").drop(name)
+        request.getfixturevalue("postgres").drop_schema(name)
 
 
 @pytest.fixture

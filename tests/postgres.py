@@ -48,6 +48,7 @@ class Cluster:
     """
 
     folder: Path
+    binaries: Path
     process: subprocess.Popen[bytes]
 
     def url(self, name: str) -> str:
@@ -67,6 +68,26 @@ class Cluster:
     def drop(self, name: str) -> None:
         """Remove a database, whoever is still connected."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def dump(self, name: str) -> str:
+        """Return the statements that make a database what it is."""
+        command = [self.binaries / "pg_dump", "--host", self.folder, "--username", "postgres", "--inserts", name]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  Our own arguments.
+
+    def create_schema(self, name: str, dumped: str) -> str:
+        """
+        Make a dumped database anew as a schema of the database `postgres`, and return a URL that sees only it.
+
+        Twenty times as fast as CREATE DATABASE, which copies a thousand files.
+        """
+        # psql's own commands stand at the beginning of a line; the dump is otherwise plain SQL.
+        statements = "\n".join(line for line in dumped.splitlines() if not line.startswith("\\"))
+        self.execute(f"BEGIN; CREATE SCHEMA {name}; {statements.replace('public.', name + '.')}; COMMIT")
+        return f"{self.url('postgres')}&options=-csearch_path%3D{name}"
+
+    def drop_schema(self, name: str) -> None:
+        """Remove a schema."""
+        self.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 def _account() -> dict[str, object]:
@@ -110,7 +131,7 @@ def cluster(folder: Path | None = None) -> Iterator[Cluster]:
             env=environment,
             **account,  # type: ignore[call-overload]  # user, group, extra_groups
         )
-    running = Cluster(home, process)
+    running = Cluster(home, bin_folder, process)
     try:
         _await(running)
         yield running

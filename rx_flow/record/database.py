@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
@@ -20,6 +20,7 @@ from rx_flow.law.refusals import Code, Refused
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Action: TypeAlias = Callable[Concatenate[Connection, P], R]
 
 WAITING_MAX = 4096
 
@@ -157,7 +158,7 @@ class Database:
             )
         return cls(engine, waiting_max=waiting_max)
 
-    async def transact(self, action: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def transact(self, action: Action[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """
         Run `action(tx, ...)` in a transaction and return its result once that is durable.
 
@@ -167,7 +168,7 @@ class Database:
         self._enqueue(job)
         return await job.future  # type: ignore[misc, no-any-return]  # A Job with a loop has an asyncio future.
 
-    async def read(self, query: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def read(self, query: Action[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """
         Run `query(tx, ...)` on one snapshot without writing.
 
@@ -179,7 +180,7 @@ class Database:
         self._enqueue(job)
         return await job.future  # type: ignore[misc, no-any-return]  # A Job with a loop has an asyncio future.
 
-    def run(self, action: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(self, action: Action[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """
         Do what `transact` does, for callers without an event loop: blocks until it is durable.
         """
@@ -187,7 +188,7 @@ class Database:
         self._enqueue(job)
         return job.future.result()  # type: ignore[no-any-return]  # The job's result is the action's.
 
-    def look(self, query: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def look(self, query: Action[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """
         Do what `read` does, for callers without an event loop.
         """

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
@@ -58,17 +58,18 @@ class PostgreSQL:
     reads_inline = False
 
     def __init__(self, url: str) -> None:
+        given = make_url(url)
+        options = f"{given.query.get('options', '')} -c timezone=UTC"
         self._engine = create_engine(
-            url,
+            given.update_query_dict({"options": options}),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
-            connect_args={"options": "-c timezone=UTC"},
         )
 
     def work(self, jobs: Jobs) -> None:
         """Take one job after the other; until None comes."""
-        worker = _Worker(self._engine.connect)
+        worker = _Worker(self._connect)
         while (job := jobs.get()) is not None:
             worker.finish(job)
             answer([job])
@@ -76,12 +77,14 @@ class PostgreSQL:
 
     def read(self, call: Callable[[Connection], R]) -> R:
         """Run one query on a connection of its own."""
-        with self._engine.connect() as tx:
+        with self._connect() as tx:
             _raw(tx).execute(READ)
-            try:
-                return call(tx)
-            finally:
-                _raw(tx).execute("ROLLBACK")
+            return call(tx)
+
+    def _connect(self) -> Connection:
+        tx = self._engine.connect()
+        tx.begin()  # in SQLAlchemy's eyes only; else it rolls back by itself after an error before a first statement
+        return tx
 
     def versions(self) -> frozenset[str]:
         """Return what `alembic_version` holds; nothing where there is no such table."""

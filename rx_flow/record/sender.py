@@ -116,7 +116,8 @@ class Sender:
                         self._serving.add(receiver)
                         self._spawn(self._serve(receiver))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._kicked.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):  # not wait_for: before Python 3.12 it may swallow a cancel
+                    await self._kicked.wait()
 
     async def _serve(self, receiver: str) -> None:
         """Go round the lanes of one receiver until nothing waits; rest longer the longer nothing gets through."""

@@ -58,6 +58,8 @@ class SQLite:
         self._reader = _engine(reader)
         self._tx = self._writer.connect()
         self._rx = self._reader.connect()
+        for tx in (self._tx, self._rx):
+            tx.begin()  # in SQLAlchemy's eyes only; else it rolls back by itself after some errors
         self._reading = threading.Lock()
 
     def work(self, jobs: Jobs) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, text
@@ -35,7 +36,7 @@ from rx_flow.crypto.documents import Document
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Ask, Role, Standing, State
 from rx_flow.record import audit, dossier
-from rx_flow.record.advance import Evidence, advance, create, load
+from rx_flow.record.advance import Evidence, advance, create, load, nominate
 from rx_flow.record.database import Database
 from rx_flow.record.tables import audit_entry, prescription
 from rx_flow.record.tables import document as document_table
@@ -272,3 +273,44 @@ def test_role_comes_before_everything_else(db: Database) -> None:
     stranger = Actor("X", Role.INSURER, "X")
 
     assert refusal(lambda: db.run(step, RX, "claim", stranger)) is Code.WRONG_ROLE
+
+
+def test_a_step_recorded_late_says_when_it_came_in(db: Database) -> None:
+    """The law judges by the time of signing; the log says when it was recorded."""
+    later = NOW + timedelta(hours=2)
+
+    def late(tx: Connection) -> None:
+        standing = submitted(tx, RX)
+        evidence = Evidence(document(standing, "approve", REVIEWER), "approve")
+        origin = replace(ORIGIN, received_at=later)
+        advance(tx, standing, Ask("approve", REVIEWER, NOW), document=evidence, origin=origin)
+
+    db.run(late)
+    assert [one.recorded_at for one in db.look(audit.entries, rx=RX)] == [later, NOW]
+
+
+def test_a_document_may_be_ahead_only_where_another_authority_says_so(db: Database) -> None:
+    """A hospital's revocation follows the platform's documents, which the hospital was never given."""
+    db.run(available, RX)
+
+    def revoke(tx: Connection, *, ahead: bool, seq: int) -> Standing:
+        standing = load(tx, RX, lock=True)
+        assert standing is not None
+        paper = replace(document(standing, "revoke", DOCTOR), seq=seq, prev="e" * 64)
+        evidence = Evidence(paper, "revoke", ahead=ahead)
+        return advance(tx, standing, Ask("revoke", DOCTOR, NOW, "error"), document=evidence, origin=ORIGIN)
+
+    assert refusal(lambda: db.run(revoke, ahead=False, seq=6)) is Code.DOCUMENT_OUT_OF_ORDER
+    assert refusal(lambda: db.run(revoke, ahead=True, seq=4)) is Code.DOCUMENT_OUT_OF_ORDER
+    assert refusal(lambda: db.run(revoke, ahead=True, seq=3)) is Code.DOCUMENT_OUT_OF_ORDER
+    assert db.run(revoke, ahead=True, seq=6).seq == 6
+
+
+def test_a_nomination_and_its_entry_are_written_together(db: Database) -> None:
+    standing = db.run(available, RX)
+    entry = audit.Entry(at=NOW, origin=ORIGIN, actor=None, action="nominate", rx=RX)
+
+    moved = db.run(nominate, standing, PHARMACY.id, entry=entry)
+    assert db.look(load, RX) == moved == replace(standing, nominated=PHARMACY.id)
+    assert db.look(audit.entries, rx=RX)[0].content["action"] == "nominate"
+    assert db.look(counts) == (1, 3, 4)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from walking import NOW, note, notes
 
 from rx_flow.law.refusals import Code, Refused
@@ -64,6 +64,18 @@ async def test_a_database_error_in_a_group_does_not_sink_the_others(db: Database
 
     assert sum(isinstance(one, IntegrityError) for one in outcomes) == 4
     assert await db.read(notes) == ["0", "1", "2", "3"]
+
+
+async def test_an_error_before_the_first_statement_does_not_sink_the_others(db: Database) -> None:
+    """SQLAlchemy rolls back by itself where it has not begun: it must believe that it has."""
+
+    def naive(tx: Connection) -> None:
+        tx.execute(nonce.insert(), {"area": "1", "issuer": "I", "jti": "x", "expires_at": NOW.replace(tzinfo=None)})
+
+    actions = (db.transact(note, "a"), db.transact(naive), db.transact(note, "b"))
+    outcomes = await asyncio.gather(*actions, return_exceptions=True)
+    assert [isinstance(one, StatementError) for one in outcomes] == [False, True, False]
+    assert await db.read(notes) == ["a", "b"]
 
 
 async def test_prepared_and_plain_statements_share_the_transaction(db: Database) -> None:
