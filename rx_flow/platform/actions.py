@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.config import Directory
 from rx_flow.crypto.documents import Document
@@ -19,13 +19,22 @@ from rx_flow.law.standing import Facts, Role
 from rx_flow.law.transitions import decide
 from rx_flow.platform import facts, receipt, relations
 from rx_flow.platform.receipt import Delivery
-from rx_flow.platform.tables import bill, line, routing
+from rx_flow.platform.tables import bill, routing
 from rx_flow.platform.vault import Vault
 from rx_flow.record import audit, dossier
 from rx_flow.record.advance import load
 from rx_flow.record.dossier import Answer, Package
+from rx_flow.record.statements import Prepared, insert_into
 
 _TOTALS = ("total_fen", "fund_fen", "patient_fen")
+_PICKUP = Prepared(select(routing.c.pickup).where(routing.c.area == bindparam("area"), routing.c.rx == bindparam("rx")))
+_LAST_BILL = Prepared(
+    select(bill.c.action, bill.c.insurer, *(bill.c[name] for name in _TOTALS))
+    .where(bill.c.area == bindparam("area"), bill.c.rx == bindparam("rx"))
+    .order_by(bill.c.seq.desc())
+    .limit(1)
+)
+_BILL = Prepared(insert_into(bill))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +81,8 @@ def claim(tx: Connection, delivery: Delivery, *, index: str | None, vault: Vault
 
 
 def _pickup(tx: Connection, rx: str) -> str | None:
-    found: str | None = tx.execute(
-        select(routing.c.pickup).where(routing.c.area == rx[:6], routing.c.rx == rx)
-    ).scalar()
-    return found
+    row = _PICKUP.first(tx, {"area": rx[:6], "rx": rx})
+    return None if row is None else str(row[0])
 
 
 def _opened(tx: Connection, delivery: Delivery, *, purpose: str) -> None:
@@ -223,14 +230,12 @@ def _charged(statement: Document) -> dict[object, tuple[object, object]]:
 
 
 def _prescribed(tx: Connection, rx: str) -> dict[object, tuple[object, object]]:
-    c = line.c
-    found = tx.execute(select(c.n, c.drug, c.quantity).where(c.area == rx[:6], c.rx == rx))
-    return {row.n: (row.drug, row.quantity) for row in found}
+    return {one.n: (one.drug, one.quantity) for one in facts.lines(tx, rx)}
 
 
 def _keep_bill(tx: Connection, statement: Document, totals: Mapping[str, int]) -> None:
-    tx.execute(
-        insert(bill),
+    _BILL.run(
+        tx,
         {
             "area": statement.rx[:6],
             "rx": statement.rx,
@@ -244,16 +249,9 @@ def _keep_bill(tx: Connection, statement: Document, totals: Mapping[str, int]) -
 
 def _mirror(tx: Connection, statement: Document, delivery: Delivery) -> None:
     """Keep a reversal, if it takes back exactly what the last statement gave."""
-    c = bill.c
-    wanted = select(c.action, c.insurer, c.total_fen, c.fund_fen, c.patient_fen)
-    last = tx.execute(
-        wanted.where(c.area == delivery.rx[:6], c.rx == delivery.rx).order_by(c.seq.desc()).limit(1)
-    ).first()
+    last = _LAST_BILL.first(tx, {"area": delivery.rx[:6], "rx": delivery.rx})
     totals = _totals(statement)
-    if (
-        last is None
-        or (last.action, last.insurer) != ("settle", delivery.caller.institution)
-        or any(getattr(last, name) + totals[name] for name in _TOTALS)
-    ):
+    wanted = ("settle", delivery.caller.institution, *(-totals[name] for name in _TOTALS))
+    if last is None or tuple(last) != wanted:
         raise Refused(Code.BAD_DOCUMENT, "the reversal does not mirror the settlement")
     _keep_bill(tx, statement, totals)

@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from rx_flow.config import Directory
@@ -22,11 +23,40 @@ from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Severity, review, unanswered
 from rx_flow.law.standing import SHANGHAI, Facts
 from rx_flow.platform.tables import line, trace_code
+from rx_flow.record.statements import Prepared, insert_into
 
 _TRACE_CODE = re.compile(r"[0-9A-Za-z]{7,40}")
 _PERSON = re.compile(r"[0-9A-Za-z]{1,24}")
 _LOT = ("n", "lot", "quantity", "expiry", "trace_codes")
 LOTS_MAX = 100
+_LINES = Prepared(
+    select(line.c.n, line.c.drug, line.c.quantity, line.c.unit)
+    .where(line.c.area == bindparam("area"), line.c.rx == bindparam("rx"))
+    .order_by(line.c.n)
+)
+_OUT = Prepared(insert_into(trace_code))
+_IN = Prepared(
+    update(trace_code)
+    .where(trace_code.c.area == bindparam("k_area"), trace_code.c.rx == bindparam("k_rx"))
+    .values(returned=true())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """
+    One line in clear: which drug, how many units.
+    """
+
+    n: int
+    drug: str
+    quantity: int
+    unit: str
+
+
+def lines(tx: Connection, rx: str) -> tuple[Wanted, ...]:
+    """Return what was prescribed, in clear."""
+    return tuple(Wanted(*row) for row in _LINES.all(tx, {"area": rx[:6], "rx": rx}))
 
 
 def day_of(at: datetime) -> date:
@@ -100,11 +130,7 @@ def of_dispensing(tx: Connection, directory: Directory, document: Document) -> F
     Who picked, if it is somebody of that pharmacy, and whether the lots account for every unit prescribed.
     """
     lots = _lots(document)
-    c = line.c
-    wanted = {
-        row.n: row.quantity
-        for row in tx.execute(select(c.n, c.quantity).where(c.area == document.rx[:6], c.rx == document.rx))
-    }
+    wanted = {one.n: one.quantity for one in lines(tx, document.rx)}
     picker = document.body.get("picker")
     f.shaped(picker, "picker", _PERSON)
     person = directory.person(str(picker))
@@ -121,12 +147,11 @@ def hand_out(tx: Connection, document: Document) -> None:
     codes = sorted(_codes(_lots(document)))  # in one order everywhere, so that two hand-outs cannot wait for each other
     rows = [{"area": document.rx[:6], "rx": document.rx, "code": code, "n": n, "returned": False} for code, n in codes]
     try:
-        tx.execute(insert(trace_code), rows)
+        _OUT.many(tx, rows)
     except IntegrityError:
         raise Refused(Code.TRACE_CODE_USED, "dispense") from None
 
 
 def take_in(tx: Connection, rx: str) -> None:
     """Let the trace codes of a prescription that was taken back be handed out again."""
-    c = trace_code.c
-    tx.execute(update(trace_code).where(c.area == rx[:6], c.rx == rx).values(returned=True))
+    _IN.run(tx, {"k_area": rx[:6], "k_rx": rx})

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.config import Directory, Kind
 from rx_flow.crypto.documents import Document
@@ -22,7 +22,11 @@ from rx_flow.platform.tables import line, routing
 from rx_flow.record import dossier
 from rx_flow.record.advance import Evidence, advance, create, load
 from rx_flow.record.dossier import Answer, Package
+from rx_flow.record.statements import Prepared, insert_into
 
+_IN_USE = Prepared(select(routing.c.rx).where(routing.c.pickup == bindparam("pickup")))
+_ROUTE = Prepared(insert_into(routing))
+_LINE = Prepared(insert_into(line))
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # What a hospital may have done before it hands over, by the kind of document; an opinion says which of the two.
 _ACTIONS = {"prescription": ("submit",), "opinion1": ("approve", "send_back"), "release": ("release",)}
@@ -121,14 +125,14 @@ def _route(
     pickup = release.body.get("pickup_sha256")
     f.shaped(pickup, "pickup_sha256", _SHA256)
     index = keyring.pickup_index(str(pickup))
-    if tx.execute(select(routing.c.rx).where(routing.c.pickup == index)).first() is not None:
+    if _IN_USE.first(tx, {"pickup": index}) is not None:
         raise Refused(Code.BAD_DOCUMENT, "the pick-up code is in use")
     key = {"area": prescription.area, "rx": delivery.rx}
     person = prescription.patient
     patient = keyring.pseudonym("patient", f"{person.id_type}|{person.id_number}")
-    tx.execute(insert(routing), key | {"pickup": index, "patient": patient, "received_at": delivery.now})
-    tx.execute(
-        insert(line),
+    _ROUTE.run(tx, key | {"pickup": index, "patient": patient, "received_at": delivery.now})
+    _LINE.many(
+        tx,
         [
             key | {"n": one.n, "drug": one.drug, "quantity": one.quantity, "unit": one.unit}
             for one in prescription.lines

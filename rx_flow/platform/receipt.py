@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.crypto.documents import Document
 from rx_flow.law.refusals import Code, Refused
@@ -24,11 +24,18 @@ from rx_flow.record import dossier
 from rx_flow.record.advance import Evidence, advance
 from rx_flow.record.audit import Origin
 from rx_flow.record.dossier import Answer, Package
+from rx_flow.record.statements import Prepared
 from rx_flow.record.tables import document as _document
 
 SKEW_MOST = timedelta(minutes=5)
 LATE_MOST = timedelta(hours=6)
 _NOTHING = Facts()
+_d = _document.c
+_KNOWN = Prepared(
+    select(_d.target, _d.seq, _d.at, _d.received_from).where(
+        _d.area == bindparam("area"), _d.digest == bindparam("digest")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +105,14 @@ def answered(tx: Connection, delivery: Delivery) -> Answer | None:
 
     `Refused(DOCUMENT_REPLAYED)` where it first came from somebody else.
     """
-    c = _document.c
-    wanted = select(c.target, c.seq, c.at, c.received_from)
     last = delivery.documents[-1]
-    row = tx.execute(wanted.where(c.area == last.rx[:6], c.digest == last.digest)).first()
+    row = _KNOWN.first(tx, {"area": last.rx[:6], "digest": last.digest})
     if row is None:
         return None
-    if row.received_from != delivery.caller.institution:
+    target, seq, at, received_from = row
+    if received_from != delivery.caller.institution:
         raise Refused(Code.DOCUMENT_REPLAYED, "the document was handed over before, by another institution")
-    return Answer(delivery.rx, State(row.target), row.seq, last.digest, row.at)
+    return Answer(delivery.rx, State(target), seq, last.digest, at)
 
 
 def one(delivery: Delivery, action: str, *, count: int = 1) -> None:

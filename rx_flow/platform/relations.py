@@ -6,15 +6,28 @@ What another institution may not know answers exactly like what does not exist.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId, Standing
 from rx_flow.platform.tables import bill, routing
 from rx_flow.record.advance import load
+from rx_flow.record.statements import Prepared
 from rx_flow.record.tables import document
 
 _d = document.c
+_TOOK_PART = Prepared(
+    select(_d.seq)
+    .where(_d.area == bindparam("area"), _d.rx == bindparam("rx"), _d.institution == bindparam("institution"))
+    .limit(1)
+)
+_LAST_BILL = Prepared(
+    select(bill.c.insurer, bill.c.action)
+    .where(bill.c.area == bindparam("area"), bill.c.rx == bindparam("rx"))
+    .order_by(bill.c.seq.desc())
+    .limit(1)
+)
+_BY_PICKUP = Prepared(select(routing.c.rx).where(routing.c.pickup == bindparam("pickup")))
 
 
 def not_found() -> Refused:
@@ -24,8 +37,7 @@ def not_found() -> Refused:
 
 def took_part(tx: Connection, rx: str, institution: str) -> bool:
     """Say whether the institution has signed any document of this prescription, now or earlier."""
-    wanted = select(_d.seq).where(_d.area == rx[:6], _d.rx == rx, _d.institution == institution).limit(1)
-    return tx.execute(wanted).first() is not None
+    return _TOOK_PART.first(tx, {"area": rx[:6], "rx": rx, "institution": institution}) is not None
 
 
 def related(tx: Connection, standing: Standing, caller: Actor) -> bool:
@@ -62,22 +74,16 @@ def settled_by(tx: Connection, rx: str) -> str | None:
     """
     Return the insurer whose settlement of this prescription stands, or None.
     """
-    last = (
-        select(bill.c.insurer, bill.c.action)
-        .where(bill.c.area == rx[:6], bill.c.rx == rx)
-        .order_by(bill.c.seq.desc())
-        .limit(1)
-    )
-    row = tx.execute(last).first()
-    return row.insurer if row is not None and row.action == "settle" else None
+    row = _LAST_BILL.first(tx, {"area": rx[:6], "rx": rx})
+    return row[0] if row is not None and row[1] == "settle" else None
 
 
 def by_pickup(tx: Connection, index: str, *, lock: bool = False) -> Standing:
     """
     Return the prescription of a pick-up code, given as its keyed hash; `Refused(NOT_FOUND)` if there is none.
     """
-    rx = tx.execute(select(routing.c.rx).where(routing.c.pickup == index)).scalar()
-    standing = None if rx is None else load(tx, RxId(rx), lock=lock)
+    row = _BY_PICKUP.first(tx, {"pickup": index})
+    standing = None if row is None else load(tx, RxId(row[0]), lock=lock)
     if standing is None:
         raise not_found()
     return standing

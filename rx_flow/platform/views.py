@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId, Standing, State
 from rx_flow.platform import relations
-from rx_flow.platform.tables import line
+from rx_flow.platform.facts import Wanted, lines
 from rx_flow.platform.vault import Vault
 from rx_flow.record import audit, dossier
 from rx_flow.record.advance import load
@@ -23,18 +23,6 @@ from rx_flow.record.tables import prescription
 QUEUE_MAX = 200
 # An insurer reads what it is asked to settle, and what it did settle.
 _FOR_INSURERS = frozenset({State.ACCEPTED, State.SETTLED, State.DISPENSED, State.RETURNED})
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """
-    One line in clear: which drug, how many units.
-    """
-
-    n: int
-    drug: str
-    quantity: int
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +43,6 @@ class Dossier:
 
     standing: Standing
     packages: tuple[Package, ...]
-
-
-def lines(tx: Connection, rx: str) -> tuple[Wanted, ...]:
-    """Return what was prescribed, in clear."""
-    c = line.c
-    wanted = select(c.n, c.drug, c.quantity, c.unit).where(c.area == rx[:6], c.rx == rx).order_by(c.n)
-    return tuple(Wanted(*row) for row in tx.execute(wanted))
 
 
 def routing(tx: Connection, rx: str, caller: Actor) -> Routing:
