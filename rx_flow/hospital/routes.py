@@ -4,6 +4,7 @@ The hospital's door: every route asks who is there, takes a step, and says where
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -53,8 +54,8 @@ async def submit(body: Submit, staff: Staff) -> StepOut:
     The findings are what both pharmacists' reviews will start from; they do not stop a signature.
     """
     site = staff.site
-    p = body.prescription(hospital=site.code, area=site.area, prescriber=staff.actor.id, issued_at=site.clock())
-    return StepOut.of(await steps.submit(staff, p, pin=body.pin))
+    write = partial(body.prescription, site.code, site.area, staff.actor.id)
+    return StepOut.of(await steps.submit(staff, write, pin=body.pin))
 
 
 @router.post(

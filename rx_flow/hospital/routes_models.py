@@ -108,7 +108,7 @@ class Submit(Strict):
     long_term_reason: Reason | None = None
     pin: Pin
 
-    def prescription(self, *, hospital: str, area: str, prescriber: str, issued_at: datetime) -> law.Prescription:
+    def prescription(self, hospital: str, area: str, prescriber: str, issued_at: datetime) -> law.Prescription:
         """Return the prescription as the law knows it; `Refused(MALFORMED)` names a field that it does not admit."""
         return law.Prescription(
             number=self.number,

@@ -4,7 +4,9 @@ The steps of a hospital from request to answer: ask the law, sign, record, hand 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -21,7 +23,7 @@ from rx_flow.law.catalogue import supply_ok
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Finding, review, unanswered
-from rx_flow.law.standing import Ask, Facts, RxId, Standing, State
+from rx_flow.law.standing import Ask, Facts, Role, RxId, Standing, State
 from rx_flow.law.transitions import decide
 from rx_flow.record.advance import Evidence
 from rx_flow.record.outbox import MessageId, Reply, Unreachable
@@ -49,15 +51,18 @@ def platform(site: Site) -> str:
     return site.directory.of_kind(Kind.PLATFORM)[0].code
 
 
-async def submit(staff: SignedIn, p: Prescription, *, pin: str) -> Done:
+async def submit(staff: SignedIn, write: Callable[[datetime], Prescription], *, pin: str) -> Done:
     """
-    Sign a prescription, or the correction of one that was sent back, and record it (开具处方).
+    Sign what `write` makes of this moment, new or the correction of one that was sent back, and record it (开具处方).
     """
     site = staff.site
+    async with recording(site, staff.actor, "submit"):
+        staff.must_be(Role.PRESCRIBER)
+        p = write(site.clock())
+        key = await staff.key(pin)
     on = p.issued_on
     ask = Ask("submit", staff.actor, p.issued_at, facts=Facts(supply_ok=supply_ok(p, on)))
     async with recording(site, staff.actor, "submit", rx=p.rx):
-        key = await staff.key(pin)
         standing = await site.db.read(actions.may_submit, p, ask)
         row = decide(standing, ask)
         evidence = papers.sign(key, standing, ask, row=row, body=p.to_body(), at_rest=site.keyring.at_rest)

@@ -52,15 +52,15 @@ def may(tx: Connection, rx: str, ask: Ask, *, me: str) -> Held:
     """
     Return what is held, if the law would let `ask` pass and nothing else waits for an answer.
 
-    Raise `Refused`: NOT_FOUND; the law's reason; what is wrong with its documents, for anything but handing back;
+    Raise `Refused`: NOT_FOUND; what is wrong with its documents, for anything but handing back; the law's reason;
     CONFLICT while a step is on its way.
     """
     found = held(tx, rx, me)
     if found is None:
         raise Refused(Code.NOT_FOUND, "prescription")
-    decide(found.standing, ask)
-    if found.fault is not None and ask.action != "hand_back":
+    if found.fault is not None and found.standing.state in HELD and ask.action != "hand_back":
         raise Refused(found.fault, "its documents cannot be trusted: hand it back")
+    decide(found.standing, ask)
     if found.pending is not None:
         raise Refused(Code.CONFLICT, "a step is on its way")
     return found

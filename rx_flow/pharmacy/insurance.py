@@ -4,7 +4,6 @@ What a pharmacy asks of the insurer: a quote, the settlement, its reversal, and 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +23,6 @@ from rx_flow.pharmacy.holdings import Step
 from rx_flow.record.outbox import Unreachable
 
 OK = 200
-# What is said to the insurer beside the record that says it all; the record's words are under seal.
-TAKEN_BACK = "see the record of taking back 见退药记录"
 
 
 async def quote(staff: SignedIn, rx: RxId, *, prices: list[dict[str, int]]) -> dict[str, Any]:
@@ -70,14 +67,11 @@ async def take_back(staff: SignedIn, rx: RxId, *, pin: str, reason: str) -> send
     async with recording(site, staff.actor, "take_back", rx=rx):
         key = await staff.key(pin)
         found = await site.db.read(actions.may, rx, ask, me=site.code)
-        # The insurer may have denied or recovered meanwhile, in documents that we were not given.
-        there = await sending.known(site, rx)
-        row = decide(replace(found.standing, state=there.state), ask)
-        standing = replace(found.standing, seq=there.seq, head=there.head)
+        row = decide(found.standing, ask)
         body: dict[str, object] = {"picker": None, "lots": [], "reason": reason}
-        document = papers.sign(key, standing, ask, row=row, body=body)
-        path = f"/prescriptions/{rx}/take_back"
-        parcel = sending.parcel(site, document, sending.insurer(site, rx), path=path, more={"reason": TAKEN_BACK})
+        document = papers.sign(key, found.standing, ask, row=row, body=body)
+        to = sending.insurer(site, rx)
+        parcel = sending.parcel(site, document, to, path=f"/prescriptions/{rx}/take_back")
         message = await site.db.transact(
             actions.proceed, ask, me=site.code, step=sending.step(staff, document), parcel=parcel
         )
@@ -94,6 +88,8 @@ async def _by_insurer(staff: SignedIn, rx: RxId, action: str, *, reason: str, bo
     async with recording(site, staff.actor, action, rx=rx):
         sending.pharmacist(staff)
         found = await site.db.read(actions.may, rx, ask, me=site.code)
+        if action == "reverse":  # by name: a late request must not take back a later settlement
+            body = {**body, "statement": found.standing.head}
         # Each asking is one of its own: what was refused a minute ago may pass now.
         key = digest(f"{action}|{rx}|{now.isoformat()}|{orjson.dumps(body).decode()}")
         step = Step(rx, key, action, staff.actor.id, at=now)

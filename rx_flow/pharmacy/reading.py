@@ -11,21 +11,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import orjson
 from sqlalchemy import Connection, select
 
 from rx_flow.auth.site import recording
 from rx_flow.auth.staff import SignedIn
 from rx_flow.crypto.documents import Document
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.standing import RxId, State
+from rx_flow.law.standing import RxId, Standing, State
 from rx_flow.pharmacy import papers, sending
 from rx_flow.pharmacy.answers import DONE_BELOW
 from rx_flow.pharmacy.delivery import code_in
-from rx_flow.pharmacy.holdings import HELD, Held, held, page, waiting
+from rx_flow.pharmacy.holdings import HELD, Held, Wanted, held, page, waiting
 from rx_flow.pharmacy.opened import Copy, open_copy
 from rx_flow.record import audit, dossier
 from rx_flow.record.dossier import Answer, Kept, Package
-from rx_flow.record.outbox import Reply
+from rx_flow.record.outbox import Reply, Unreachable
 from rx_flow.record.tables import outbox
 
 PAGE_MOST = 200

@@ -23,6 +23,7 @@ from rx_flow.pharmacy.routes_models import (
     ListedOut,
     ListOut,
     OpenedOut,
+    QueueOut,
     Quote,
     QuoteOut,
     Settle,
@@ -160,6 +161,14 @@ async def listed(
         reading.listed, staff.site.code, state=state, before=RxId(before) if before else None, limit=limit
     )
     return ListOut(prescriptions=[ListedOut.of(one) for one in found])
+
+
+@router.get("/nominated", responses=problems(C.UNAUTHENTICATED, C.WRONG_ROLE, C.PEER_UNREACHABLE))
+async def nominated(staff: Staff) -> QueueOut:
+    """
+    患者指定本店的处方。What patients have nominated this pharmacy for and can be claimed now, without a code.
+    """
+    return QueueOut.of(await reading.nominated(staff))
 
 
 @router.get(

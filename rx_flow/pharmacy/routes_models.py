@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from rx_flow.auth.doors import Count, Day, Digest, Fen, PersonCode, Pin, Reason, Rx, Strict
 from rx_flow.crypto.documents import Document
 from rx_flow.law.review import Finding
-from rx_flow.law.standing import SHANGHAI, State
-from rx_flow.pharmacy.holdings import Held
+from rx_flow.law.standing import SHANGHAI, Standing, State
+from rx_flow.pharmacy.holdings import Held, Wanted
 from rx_flow.pharmacy.reading import Became, Opened, Status
 from rx_flow.pharmacy.sending import Done
 from rx_flow.pharmacy.steps import Lot
@@ -202,6 +202,11 @@ class WantedOut(BaseModel):
     quantity: int
     unit: str
 
+    @classmethod
+    def of(cls, one: Wanted) -> WantedOut:
+        """Return a line as it is shown."""
+        return cls(n=one.n, drug=one.drug, quantity=one.quantity, unit=one.unit)
+
 
 class ListedOut(BaseModel):
     """
@@ -231,7 +236,7 @@ class ListedOut(BaseModel):
             valid_until=standing.valid_until.astimezone(SHANGHAI),
             pending=held.pending,
             fault=held.fault,
-            lines=[WantedOut(n=one.n, drug=one.drug, quantity=one.quantity, unit=one.unit) for one in held.lines],
+            lines=[WantedOut.of(one) for one in held.lines],
         )
 
 
@@ -241,6 +246,40 @@ class ListOut(BaseModel):
     """
 
     prescriptions: list[ListedOut]
+
+
+class NominatedOut(BaseModel):
+    """
+    A prescription that a patient has nominated this pharmacy for.
+    """
+
+    rx: str = RX
+    hospital: str = Field(examples=["H35010000001"])
+    valid_until: datetime
+    lines: list[WantedOut]
+
+
+class QueueOut(BaseModel):
+    """
+    What can be claimed without a code, what ends soonest first.
+    """
+
+    prescriptions: list[NominatedOut]
+
+    @classmethod
+    def of(cls, found: tuple[tuple[Standing, tuple[Wanted, ...]], ...]) -> QueueOut:
+        """Return the queue as it is shown."""
+        return cls(
+            prescriptions=[
+                NominatedOut(
+                    rx=standing.rx,
+                    hospital=standing.hospital,
+                    valid_until=standing.valid_until.astimezone(SHANGHAI),
+                    lines=[WantedOut.of(one) for one in lines],
+                )
+                for standing, lines in found
+            ]
+        )
 
 
 class DocumentOut(BaseModel):

@@ -4,9 +4,11 @@ The way out of the pharmacy: how a step is packed, written down, delivered, and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -126,7 +128,13 @@ def routing(reply: Reply) -> Standing:
     """
     if reply.status != OK:
         raise Refused(code_in(reply), "said by the platform")
-    facts = orjson.loads(reply.body)
+    return standing(orjson.loads(reply.body))
+
+
+def standing(facts: Mapping[str, Any]) -> Standing:
+    """
+    Return the standing that the platform's routing facts describe.
+    """
     return Standing(
         rx=RxId(facts["rx"]),
         area=Area(facts["area"]),
