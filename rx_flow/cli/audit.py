@@ -141,6 +141,9 @@ def _print_table(found: Sequence[Recorded], known: Directory) -> None:
         "时间 处方 动作 状态变化 由谁 机构 结果", "time prescription action state who institution outcome"
     ).split()
     shown = Table(*heads, header_style="bold")
+    for column in shown.columns:
+        column.overflow = "fold"
+    shown.columns[0].no_wrap = shown.columns[1].no_wrap = True
     for one in found:
         shown.add_row(*cells(one, known))
     screen().print(shown)

@@ -15,6 +15,10 @@ Kind = Literal["action", "state", "role", "document", "outcome"]
 LOG_TERMS = {
     "open": "查阅处方内容",
     "view": "患者查询",
+    "nominate": "患者指定药店",
+    "lookup": "凭取药码查询",
+    "receive": "平台接收",
+    "quote": "预结算",
     "sign": "输入签名口令",
     "sign_in": "登录",
     "unlock": "解除签名锁定",

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,9 @@ def test_the_patients_cannot_exist() -> None:
 def test_a_case_that_ends_otherwise_is_not_right() -> None:
     case = CASES[0]
 
-    assert Played(case, "1", state=case.outcome).right
-    assert not Played(case, "1", state="accepted").right
-    assert not Played(case, "1", state=case.outcome, wrong="claim: 500").right
+    assert Played(case, "1", date(2026, 11, 23), state=case.outcome).right
+    assert not Played(case, "1", date(2026, 11, 23), state="accepted").right
+    assert not Played(case, "1", date(2026, 11, 23), state=case.outcome, wrong="claim: 500").right
 
 
 def test_every_prescription_ends_as_its_case_says(prescriptions: list[dict[str, Any]]) -> None:

@@ -325,7 +325,7 @@ CASES: tuple[Case, ...] = (
         "眼科",
         ("H35.3", "黄斑变性"),
         (Dose(RANIBIZUMAB, "0.5", "once", 1, "玻璃体内注射"),),
-        (*WRITE, S("next_day"), S("claim", refused="out_of_date"), S("expire")),
+        (*WRITE, S("next_day"), S("expire"), S("claim", refused="wrong_state")),
         "expired",
     ),
 )

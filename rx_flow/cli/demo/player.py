@@ -50,6 +50,7 @@ class Played:
 
     case: Case
     number: str
+    on: date
     rx: str = ""
     state: str = ""
     code: str = ""  # the patient's pick-up code
@@ -96,7 +97,7 @@ class Player:
 
     async def play(self, case: Case, number: str) -> Played:
         """Play a case to its end, or to where it leaves the script."""
-        played = Played(case, number)
+        played = Played(case, number, self._today)
         try:
             for step in case.steps:
                 await self._step(played, step)

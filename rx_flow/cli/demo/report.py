@@ -20,6 +20,7 @@ from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.words import word
 from rx_flow.config import Kind
+from rx_flow.law.catalogue import drug
 from rx_flow.law.standing import SHANGHAI
 from rx_flow.record.audit import Outcome, entries
 
@@ -91,7 +92,8 @@ def show(found: Sequence[Told], data: Path, *, seconds: float) -> None:
     out.print(_what_happened(found))
     out.print(_who_paid(found))
     right = sum(one.played.right for one in found)
-    example = next((one.played.rx for one in found if one.played.rx), "RX")
+    caught = [one.played.rx for one in found if one.played.case.caught]
+    example = next((rx for rx in caught if rx), "RX")
     out.print(
         tr(
             f"{right}/{len(found)} 张处方的结局与预期一致，用时 {seconds:.0f} 秒。"
@@ -115,6 +117,8 @@ def _what_happened(found: Sequence[Told]) -> Table:
         *heads, title=tr("每张处方的经过", "What happened to each"), header_style="bold", title_justify="left"
     )
     shown.columns[1].no_wrap = True
+    for column in shown.columns[2:]:
+        column.overflow = "fold"
     for at, one in enumerate(found, 1):
         played = one.played
         way = " → ".join(_step(step) for step in played.told)
@@ -124,8 +128,19 @@ def _what_happened(found: Sequence[Told]) -> Table:
         if not played.right:
             end = tr(f"{end}（应为 {played.case.outcome}）", f"{end} (should be {played.case.outcome})")
         colour = "green" if played.right else "red"
-        shown.add_row(str(at), played.rx, tr(played.case.zh, played.case.en), way, f"[{colour}]{escape(end)}[/]")
+        shown.add_row(
+            str(at),
+            played.rx,
+            f"{tr(played.case.zh, played.case.en)}\n[dim]{_drugs(played)}[/]",
+            way,
+            f"[{colour}]{escape(end)}[/]",
+        )
     return shown
+
+
+def _drugs(played: Played) -> str:
+    found = (drug(dose.drug, played.on) for dose in played.case.lines)
+    return escape(", ".join(tr(of.name, of.name_en) for of in found if of))
 
 
 def _step(step: str) -> str:
