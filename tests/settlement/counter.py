@@ -1,6 +1,8 @@
 """
-A real platform and a real insurer, in one process and joined as they are in life; a pharmacy's counter in front of them.
+A real platform and a real insurer, joined as they are in life, with a pharmacy's counter in front of them.
 """
+
+# ruff: noqa: ANN401  What a test changes in a body can be anything.
 
 from __future__ import annotations
 
@@ -27,13 +29,14 @@ from rx_flow.crypto.packages import open_package, seal
 from rx_flow.crypto.tokens import access_token
 from rx_flow.law.standing import Role
 from rx_flow.record import audit
+from rx_flow.record.outbox import Unreachable
 from rx_flow.settlement import insured, ledger
 from rx_flow.settlement.benefit.policy import Category, Scheme
 from rx_flow.settlement.benefit.statement import YearToDate
 from rx_flow.settlement.insured import Insured
 
 CLERK = "HY359900000901"
-PASSWORDS = "clerk-password"  # noqa: S105  The name of a file.
+PASSWORDS = "clerk-password"
 PRICE = 8_000  # the standard of this drug is 71.00
 ACCOUNT = "350100:310"
 
@@ -63,7 +66,7 @@ class Line:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.calls.append(f"{scope['method']} {scope['path']}")
         if self.cut:
-            raise httpx2.ConnectError("the line is cut")
+            raise Unreachable("the line is cut")
         if not self.deaf or scope["path"] == "/oauth/token":
             await self.app(scope, receive, send)
             return
@@ -72,7 +75,7 @@ class Line:
             """The platform has answered; nobody hears it."""
 
         await self.app(scope, receive, lose)
-        raise httpx2.ReadError("the answer was lost")
+        raise Unreachable("the answer was lost")
 
 
 @dataclass

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import date
 from types import MappingProxyType
 
-from rx_flow.settlement.benefit.policy import DUAL_CHANNEL, Category, DrugClass, OutsideScope, Policy, Rates, Scheme, Terms
+from rx_flow.settlement.benefit.policy import (
+    DUAL_CHANNEL,
+    Category,
+    DrugClass,
+    OutsideScope,
+    Policy,
+    Rates,
+    Scheme,
+    Terms,
+)
 
 DAY = date(2026, 3, 2)
 FREE, TENTH, CAPPED, OWN, UNLISTED = (f"X{'0' * 20}{n:02d}" for n in range(5))
