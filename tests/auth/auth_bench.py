@@ -4,22 +4,27 @@ What the tests of auth are played on: a directory, a clock, and a site that does
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
+import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import Connection
+from starlette.types import ASGIApp
 
-from rx_flow.auth.doors import Pin, Reason, Rx, Strict
+from rx_flow.app import Part, create_app, open_site, running
+from rx_flow.auth.doors import Count, Pin, Reason, Rx, Strict
 from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Site, attempt, site_of
 from rx_flow.auth.staff import Staff
 from rx_flow.auth.tokens import Caller
-from rx_flow.config import Directory, Institution, Kind, Person
+from rx_flow.config import Directory, Institution, Kind, Person, Settings
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Ask, Role
 from rx_flow.record import audit
@@ -85,7 +90,7 @@ class Echo(Strict):
     """Another one, with everything that could be wrong."""
 
     word: str
-    count: int
+    count: Count
     flag: bool = False
     several: list[str] = []  # noqa: RUF012  pydantic copies defaults
 
@@ -114,6 +119,14 @@ def probe() -> APIRouter:
     @router.post("/echo")
     async def echo(body: Echo) -> dict[str, int]:
         return {"count": body.count}
+
+    @router.post("/items/echo")
+    async def items_echo() -> dict[str, str]:
+        return {}
+
+    @router.get("/items/{rx}")
+    async def items(rx: Rx) -> dict[str, str]:
+        return {"rx": rx}
 
     @router.get("/fail")
     async def fail() -> None:
@@ -148,6 +161,33 @@ class Bench:
         found = self.site.db.look(audit.entries, **wanted)
         bodies = [one.content for one in reversed(found)]
         return [(one["chain"], one["action"], one["outcome"], one["code"]) for one in bodies]
+
+
+@contextlib.asynccontextmanager
+async def opened(keys: Keys, url: str, code: str, *, clock: Clock, **changed: object) -> AsyncIterator[Bench]:
+    """A running site with the probe's routes, and a client that speaks to its app without a network."""
+    settings = replace(Settings(code, url, keys.folder), **changed)
+    site = open_site(settings, keys.directory, on_reply=ignore, clock=clock)
+    app = create_app(site, Part(probe(), ignore))
+    transport = httpx2.ASGITransport(app=app)
+    async with running(site), httpx2.AsyncClient(transport=transport, base_url="http://site.test") as client:
+        yield Bench(site, app, client, clock, keys)
+
+
+@contextlib.asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[int]:
+    """A real server in this loop, on a port of its own."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", server_header=False))
+    serving = asyncio.create_task(server.serve([listening]))
+    while not server.started:  # noqa: ASYNC110  uvicorn has no event to wait for.
+        await asyncio.sleep(0.01)
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving
+        listening.close()
 
 
 Open = Callable[..., contextlib.AbstractAsyncContextManager[Bench]]
