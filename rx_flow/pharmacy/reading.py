@@ -106,6 +106,27 @@ def _with_everything(tx: Connection, rx: RxId, me: str) -> tuple[Held, tuple[Pac
     return found, dossier.packages(tx, rx), dossier.documents(tx, rx)
 
 
+async def nominated(staff: SignedIn) -> tuple[tuple[Standing, tuple[Wanted, ...]], ...]:
+    """
+    Ask the platform which prescriptions patients have nominated this pharmacy for, and it can claim now.
+    """
+    site = staff.site
+    sending.pharmacist(staff)
+    try:
+        reply = await site.peers.get(sending.platform(site), "/prescriptions?nominated=me")
+    except Unreachable:
+        raise Refused(Code.PEER_UNREACHABLE, "the platform keeps the queue") from None
+    if reply.status != sending.OK:
+        raise Refused(code_in(reply), "said by the platform")
+    return tuple(
+        (
+            sending.standing(facts),
+            tuple(Wanted(one["n"], one["drug"], one["quantity"], one["unit"]) for one in facts["lines"]),
+        )
+        for facts in orjson.loads(reply.body)["prescriptions"]
+    )
+
+
 def listed(tx: Connection, me: str, *, state: State | None, before: RxId | None, limit: int) -> tuple[Held, ...]:
     """
     Return what this pharmacy holds or held, the last claimed first; `before` is the last one of the page already seen.
