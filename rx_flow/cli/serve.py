@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -128,21 +130,25 @@ def run(application: Any, *, host: str, port: int) -> None:  # noqa: ANN401  Any
     logging.getLogger("rx_flow").setLevel(logging.INFO)
     config = uvicorn.Config(
         application,
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    server = uvicorn.Server(config)
-    asyncio.run(server.serve())
-    if not server.started:
-        raise Trouble(
-            "cannot_start",
-            tr("服务未能启动，端口可能已被占用", "it did not start: is the port taken?"),
-            f"{host}:{port}",
-        )
+    with _listening(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn passes Ctrl-C on once all is closed
+        server = uvicorn.Server(config)
+        asyncio.run(server.serve(sockets=[listener]))
+        if not server.started:
+            raise Trouble("cannot_start", tr("服务未能启动", "the services did not start"))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError:
+        title = tr("无法监听该地址，端口可能已被占用", "this address cannot be listened on: is the port taken?")
+        raise Trouble("cannot_start", title, f"{host}:{port}") from None
 
 
 def _of_kind(known: Directory, code: str, kind: Kind) -> Institution:
