@@ -74,7 +74,12 @@ def reason_of(document: Document) -> str:
 
 def prescription_of(document: Document) -> Prescription:
     """Return the prescription that a document `prescription` holds; `Refused(MALFORMED)` names the field."""
-    return Prescription.from_body({name: value for name, value in document.body.items() if name != "action"})
+    try:
+        found = Prescription.from_body({name: value for name, value in document.body.items() if name != "action"})
+        found.valid_until  # noqa: B018  A day beyond the calendar shows only when the days are counted.
+    except OverflowError:
+        f.malformed("issued_at")
+    return found
 
 
 def of_submission(prescription: Prescription, document: Document) -> Facts:

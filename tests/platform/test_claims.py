@@ -85,6 +85,14 @@ async def test_the_wrong_pharmacy_with_the_code_of_a_nominated_prescription(w: W
     assert nominated.json()["state"] == "claimed"
 
 
+async def test_the_code_of_another_prescription_opens_nothing(w: World) -> None:
+    rx, other = await w.released("N1"), await w.released("N2")
+
+    assert problem(await w.claim(rx, code=w.code(other))) == (404, "not_found")
+    assert problem(await w.claim(rx, code=w.code(UNKNOWN))) == (404, "not_found")
+    assert await w.state(rx) is State.AVAILABLE
+
+
 async def test_the_queue_holds_what_one_was_nominated_for_and_can_have(w: World) -> None:
     mine = await w.released("N1", nominated=PHARMACY)
     await w.released("N2", nominated=OTHER_PHARMACY)

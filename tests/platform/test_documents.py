@@ -178,6 +178,16 @@ async def test_intake_of_a_prescription_under_an_id_that_is_not_its_own(w: World
     assert problem(await w.hand_over(first, second, third)) == (422, "bad_document")
 
 
+async def test_a_prescription_of_the_end_of_time(w: World) -> None:
+    p = w.prescription()
+    body = {"action": "submit", **p.to_body(), "issued_at": "9999-12-31T23:00:00.000000Z"}
+    alone = w.sign(DOCTOR, "prescription", p.rx, body)
+    opinion = w.sign(REVIEWER, "opinion1", p.rx, {"action": "approve", "findings": []}, seq=2, prev=alone.digest)
+    release = w.sign(HOSPITAL, "release", p.rx, {"action": "release", "nominated": None}, seq=3, prev=opinion.digest)
+
+    assert problem(await w.hand_over(alone, opinion, release)) == (422, "malformed")
+
+
 async def test_what_the_law_says_to_a_hospital_holds_on_intake(w: World) -> None:
     long = w.prescription("L1")
     long = replace(long, lines=(replace(long.lines[0], days=8, quantity=8),))
