@@ -20,7 +20,7 @@ from rx_flow.crypto import canonical
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Actor, RxId, State
 from rx_flow.record.statements import Prepared, insert_into
-from rx_flow.record.tables import audit_entry
+from rx_flow.record.tables import audit_entry, prescription
 
 VERSION = 1
 
@@ -142,6 +142,11 @@ _HEAD = Prepared(
     .limit(1)
 )
 _APPEND = Prepared(insert_into(audit_entry, (column.name for column in audit_entry.columns if column.name != "idx")))
+_ROW = Prepared(
+    select(prescription.c.rx)
+    .where(prescription.c.area == bindparam("area"), prescription.c.rx == bindparam("rx"))
+    .with_for_update()
+)
 _LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 
 
@@ -149,11 +154,11 @@ def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
     """
     Add `entry` to the end of its chain.
 
-    `locked` says that the caller holds the prescription's row, so that nobody else continues the chain meanwhile;
-    otherwise PostgreSQL takes a lock of the chain. What slips past both hits the primary key and runs again.
+    `locked` says that the caller holds the prescription's row, so that nobody else continues the chain meanwhile.
+    What slips past the locks hits the primary key, and the transaction is run again.
     """
     if not locked and tx.dialect.name == "postgresql":
-        _LOCK.run(tx, {"key": int.from_bytes(sha256(entry.chain.encode()).digest()[:8], signed=True)})
+        _lock(tx, entry)
     head = _HEAD.first(tx, {"area": entry.area, "chain": entry.chain})
     seq, prev = (head[0] + 1, head[1]) if head else (1, "")
     body = entry.body(seq, prev)
@@ -177,6 +182,16 @@ def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
             "code": entry.code.value if entry.code else None,
         },
     )
+
+
+def _lock(tx: Connection, entry: Entry) -> None:
+    """
+    Keep others from continuing the chain: by the prescription's row as every step does, or by a lock of its own.
+
+    Not in the statement that reads the head: that would see the moment at which it began to wait.
+    """
+    if entry.rx is None or _ROW.first(tx, {"area": entry.area, "rx": entry.rx}) is None:
+        _LOCK.run(tx, {"key": int.from_bytes(sha256(entry.chain.encode()).digest()[:8], signed=True)})
 
 
 def refused(

@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
@@ -97,7 +98,7 @@ def answer(jobs: Sequence[Job]) -> None:
         else:
             loops.setdefault(job.loop, []).append(job)
     for loop, mine in loops.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # The loop has been closed: nobody waits any more.
             loop.call_soon_threadsafe(_settle, mine)
 
 

@@ -119,7 +119,7 @@ class SQLite:
                     raw.execute("ROLLBACK TO step")
                 raw.execute("RELEASE step")
             raw.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             log.warning("a group of %d could not be committed: %s", len(group), error.sqlite_errorname)
             if raw.in_transaction:
                 raw.execute("ROLLBACK")

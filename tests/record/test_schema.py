@@ -4,13 +4,16 @@ A migrated database is what the tables say, and an old one says what to run.
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import create_engine, text
 
 from rx_flow.record.database import Database, SchemaOutdated
-from rx_flow.record.schema import drift, heads, upgrade
+from rx_flow.record.schema import PACKAGE, components, drift, heads, upgrade
 from rx_flow.record.tables import TABLES
 
 
@@ -43,3 +46,24 @@ def test_a_current_database_opens(database_url: str) -> None:
 def test_an_older_database_says_what_to_run(fresh_database: Callable[..., str]) -> None:
     with pytest.raises(SchemaOutdated, match="rx-flow migrate"):
         Database.open(fresh_database(), heads=heads(["record"]))
+
+
+def test_a_site_s_database_has_the_record_its_staff_and_its_own_tables() -> None:
+    assert components("hospital") == ("record", "auth", "hospital")
+
+
+def _by_hand(url: str) -> Config:
+    """What `alembic -x url=...` would work with."""
+    config = Config(PACKAGE.parent / "alembic.ini")
+    config.cmd_opts = Namespace(x=[f"url={url}"])
+    return config
+
+
+def test_a_developer_drafts_and_undoes_revisions_by_hand(fresh_database: Callable[..., str]) -> None:
+    url = fresh_database()
+    command.upgrade(_by_hand(url), "record@head")
+    assert drift(url, TABLES) == []
+    command.downgrade(_by_hand(url), "record@base")
+    assert {difference[0] for difference in drift(url, TABLES)} == {"add_table", "add_index"}
+    upgrade(url, ["record"])
+    assert drift(url, TABLES) == []

@@ -77,3 +77,20 @@ async def test_while_another_process_holds_sqlite_the_answer_is_busy(db: Databas
     other.execute("ROLLBACK")
     other.close()
     assert await db.transact(note, "b") == "b"
+
+
+async def test_when_a_commit_fails_the_whole_group_is_undone_and_refused(db: Database) -> None:
+    """A deferred foreign key is looked at by COMMIT: it fails there, with the transaction still open."""
+    for sql in (
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)",
+    ):
+        await db.transact(lambda tx, sql=sql: tx.execute(text(sql)))
+
+    def orphan(tx: Connection) -> None:
+        tx.execute(text("INSERT INTO child VALUES (1)"))
+
+    outcomes = await asyncio.gather(db.transact(note, "a"), db.transact(orphan), return_exceptions=True)
+    assert [isinstance(one, Refused) and one.code for one in outcomes] == [Code.BUSY] * 2
+    assert await db.read(notes) == []
+    assert await db.transact(note, "b") == "b"

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 from alembic import context
 from sqlalchemy import Connection, MetaData, create_engine
+from sqlalchemy.pool import NullPool
 
 from rx_flow.record.schema import COMPONENTS
 
@@ -42,5 +43,5 @@ given = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)
 else:
-    with create_engine(context.get_x_argument(as_dictionary=True)["url"]).connect() as own:
+    with create_engine(context.get_x_argument(as_dictionary=True)["url"], poolclass=NullPool).connect() as own:
         migrate(own, declared())
