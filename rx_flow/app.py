@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from rx_flow.record.outbox import Message, Reply
 from rx_flow.record.schema import heads, upgrade
 from rx_flow.record.sender import Sender
 
+log = logging.getLogger(__name__)
+REST_SECONDS = 5.0
 Background = Callable[[Site], Coroutine[Any, Any, None]]
 OnReply = Callable[[Site, Connection, Message, Reply], None]
 
@@ -130,12 +133,22 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
     return site
 
 
+async def _kept_up(background: Background, site: Site) -> None:
+    """Do what a site does by itself, and take it up again after a mistake: the next turn may go well."""
+    while True:
+        try:
+            await background(site)
+        except Exception as error:  # noqa: BLE001  Logged without values; nobody else would hear of it.
+            log.error("what %s does by itself: %s", site.code, problems.told(error))  # noqa: TRY400  No values in a log.
+        await asyncio.sleep(REST_SECONDS)
+
+
 @asynccontextmanager
 async def running(site: Site, background: Background | None = None) -> AsyncIterator[None]:
     """
     Deliver what the site owes, and do what it does by itself, until the end; then close everything that is its own.
     """
-    task = asyncio.create_task(background(site)) if background is not None else None
+    task = asyncio.create_task(_kept_up(background, site)) if background is not None else None
     site.sender.start()
     try:
         yield

@@ -104,7 +104,7 @@ class Directory:
             )
         except FileNotFoundError:
             raise Unfit(f"{keys / DIRECTORY} is missing: run `rx-flow keys init`") from None
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise Unfit(f"{keys / DIRECTORY} is not a directory of this program") from None
 
     def save(self, keys: Path) -> None:

@@ -73,7 +73,7 @@ PersonCode = Annotated[str, StringConstraints(pattern=r"^(D|HY)[0-9]{12}$"), Fie
 AreaCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["350100"])]
 Package = Annotated[str, StringConstraints(min_length=2, max_length=200_000, pattern=r"^\{[\u0020-\u007e]*\}$")]
 Fen = Annotated[int, Field(ge=0, le=100_000_000_00, examples=[129_000])]
-Count = Annotated[int, Field(ge=1, le=100_000)]
+Count = Annotated[int, Field(ge=1, le=100_000, examples=[1])]
 # Strict takes Python's own types; in JSON these are texts, of exactly one form.
 Day = Annotated[date, Field(strict=False, examples=["2026-11-23"]), BeforeValidator(_whole_day)]
 Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2026-11-23T09:30:00+08:00"]), BeforeValidator(_text)]

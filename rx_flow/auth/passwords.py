@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rx_flow.config import Unfit
+from rx_flow.crypto.locked import write
 from rx_flow.crypto.tokens import nonce
 from rx_flow.law.refusals import Code, Refused
 
 FILE = "staff.json"
 CHARACTERS_MAX = 128
+HASH_BYTES = 32
 # scrypt takes memory and a core for a moment: only so many at a time, and nobody queues without end.
 HASHING_MAX = 2
 HASHING_WAITING_MAX = 32
@@ -50,11 +52,17 @@ class Hashed:
     hash: bytes
     cost: Cost
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a hash that nothing could ever match, or a cost that is none."""
+        cost = self.cost
+        if len(self.hash) != HASH_BYTES or min(cost.n, cost.r, cost.p) < 1:
+            raise ValueError("not a password's hash")
+
 
 def _scrypt(password: str, salt: bytes, cost: Cost) -> bytes:
     # 128 * n * r bytes are needed; OpenSSL's own limit of 32 MiB is too tight for larger costs.
     memory = 128 * cost.n * cost.r * 2
-    return hashlib.scrypt(password.encode(), salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=memory, dklen=32)
+    return hashlib.scrypt(password.encode(), salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=memory, dklen=HASH_BYTES)
 
 
 def hashed(password: str, cost: Cost = COST) -> Hashed:
@@ -78,7 +86,7 @@ class Passwords:
         self._waiting = 0
         costs = [one.cost for one in self._known.values()]
         # Whoever does not exist costs as much work as whoever does, so that time does not tell them apart.
-        self._nobody = Hashed(bytes(16), bytes(32), max(costs, key=lambda cost: cost.n * cost.p, default=COST))
+        self._nobody = Hashed(bytes(16), bytes(HASH_BYTES), max(costs, key=lambda cost: cost.n * cost.p, default=COST))
 
     @classmethod
     def load(cls, folder: Path) -> Passwords:
@@ -96,7 +104,7 @@ class Passwords:
                     for person, one in found.items()
                 }
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise Unfit(f"{path} cannot be read") from None
 
     def save(self, folder: Path) -> None:
@@ -113,11 +121,7 @@ class Passwords:
             }
             for person, one in self._known.items()
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / FILE
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-        path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        write(folder / FILE, json.dumps(found, indent=1).encode())
 
     def with_password(self, person: str, password: str, cost: Cost = COST) -> Passwords:
         """

@@ -225,13 +225,20 @@ async def _framework(request: Request, error: Exception) -> Response:
     return problem(status, code, "", trace=trace_of(request), headers=error.headers)
 
 
+def told(error: Exception) -> str:
+    """
+    Return what the log may say of a mistake: its kind and the places in the code, never a value.
+    """
+    steps = reversed(traceback.extract_tb(error.__traceback__))
+    return f"{type(error).__name__} in " + " < ".join(f"{step.name}:{step.lineno}" for step in steps)
+
+
 async def failed(request: Request, error: Exception) -> Response:
     """
     Answer 500 without a word of what went wrong; that goes to the log, as places in the code and never as values.
     """
-    places = " < ".join(f"{step.name}:{step.lineno}" for step in reversed(traceback.extract_tb(error.__traceback__)))
     trace = trace_of(request)
-    log.error("%s in %s (trace %s)", type(error).__name__, places, trace)
+    log.error("%s (trace %s)", told(error), trace)
     return problem(500, "internal_error", "", trace=trace)
 
 

@@ -94,6 +94,7 @@ _FORM: dict[str, Any] = {
                             "type": "string",
                             "pattern": r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
                             "maxLength": 4096,
+                            "examples": ["eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJIMzUwMTAwMDAwMDEifQ.c2lnbmF0dXJl"],
                             "description": "JWT, ES256, aud = 本机构代码",
                         },
                     },

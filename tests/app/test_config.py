@@ -1,0 +1,111 @@
+"""
+The public directory and a site's settings: read back as written, and nothing of development gets into production.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rx_flow.app import open_keys
+from rx_flow.config import Directory, Institution, Kind, Person, Settings, Unfit, check_passphrase, read_passphrase
+from rx_flow.crypto.authority import development_passphrase
+from rx_flow.law.standing import Role
+
+LONG = "a passphrase long enough for production"
+
+
+def test_a_directory_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    institution = Institution("P35010000001", Kind.PHARMACY, "乙药店", name_en="B", area="350100", url="http://b")
+    person = Person("HY350100000001", Role.PHARMACIST, "P35010000001", "李药师")
+    Directory([institution], [person]).save(tmp_path / "new")
+    found = Directory.load(tmp_path / "new")
+
+    assert found.institution("P35010000001") == institution
+    assert found.person("HY350100000001") == person
+    assert found.of_kind(Kind.PHARMACY) == (institution,)
+    assert found.people("P35010000001") == (person,)
+    assert (found.institution("X"), found.person("X"), found.of_kind(Kind.HOSPITAL)) == (None, None, ())
+
+
+def test_other_addresses_leave_the_rest_alone(keys: Path) -> None:
+    found = Directory.load(keys)
+    moved = found.moved({"C35990000001": "http://elsewhere:1"})
+
+    assert moved.institution("C35990000001") == replace(found.of_kind(Kind.PLATFORM)[0], url="http://elsewhere:1")
+    assert moved.institution("H35010000001") == found.institution("H35010000001")
+    assert moved.person("D350100000001") == found.person("D350100000001")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"institutions": [{"kind": "bank"}]}', '{"institutions": 1}'])
+def test_a_directory_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "directory.json").write_text(text)
+    with pytest.raises(Unfit, match=r"directory\.json"):
+        Directory.load(tmp_path)
+
+
+def test_a_missing_directory_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(Unfit, match="rx-flow keys init"):
+        Directory.load(tmp_path)
+
+
+def test_every_kind_acts_in_a_role_of_its_own() -> None:
+    assert {kind.role for kind in Kind} == {Role.HOSPITAL, Role.PLATFORM, Role.PHARMACY, Role.INSURER}
+
+
+def test_the_passphrase_comes_from_the_environment_first(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RX_FLOW_PASSPHRASE", raising=False)
+    assert read_passphrase(keys, "development") == development_passphrase(keys)
+    monkeypatch.setenv("RX_FLOW_PASSPHRASE", LONG)
+    assert read_passphrase(keys, "development") == LONG
+    assert read_passphrase(keys, "production") == LONG
+
+
+def test_without_any_passphrase_it_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RX_FLOW_PASSPHRASE", raising=False)
+    with pytest.raises(Unfit, match="RX_FLOW_PASSPHRASE"):
+        read_passphrase(tmp_path, "development")
+    with pytest.raises(Unfit, match="RX_FLOW_PASSPHRASE"):
+        read_passphrase(tmp_path, "production")
+
+
+def test_production_refuses_the_passphrase_of_development_and_short_ones(keys: Path) -> None:
+    with pytest.raises(Unfit, match="of development"):
+        check_passphrase(keys, development_passphrase(keys))
+    with pytest.raises(Unfit, match="16 characters"):
+        check_passphrase(keys, "fifteen letters")
+    check_passphrase(keys, "sixteen letters.")
+
+
+def test_production_refuses_development_keys_whatever_their_passphrase(keys: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "keys"
+    shutil.copytree(keys, moved)
+    passphrase = development_passphrase(keys)
+    (moved / "dev-passphrase").unlink()  # as somebody would who wants to get round the first check
+    settings = Settings("H35010000001", "sqlite://", moved, mode="production", passphrase=passphrase)
+
+    with pytest.raises(Unfit, match="development keys"):
+        open_keys(settings)
+    assert open_keys(replace(settings, mode="development"))[1].code == "H35010000001"
+
+
+def test_a_passphrase_that_does_not_open_the_keys_is_said_so(keys: Path) -> None:
+    with pytest.raises(Unfit, match="does not open"):
+        open_keys(Settings("H35010000001", "sqlite://", keys, passphrase=LONG))
+
+
+@pytest.mark.parametrize("damage", ["root.pem", "H35010000001/keys.locked.json"])
+def test_keys_that_cannot_be_read_are_named(keys: Path, tmp_path: Path, damage: str) -> None:
+    moved = tmp_path / "keys"
+    shutil.copytree(keys, moved)
+    for text in ("{}", None):
+        (moved / damage).unlink() if text is None else (moved / damage).write_text(text)
+        with pytest.raises(Unfit, match="cannot be read"):
+            open_keys(Settings("H35010000001", "sqlite://", moved))
+
+
+def test_settings_do_not_show_the_passphrase() -> None:
+    assert LONG not in repr(Settings("H35010000001", "sqlite://", Path(), passphrase=LONG))
