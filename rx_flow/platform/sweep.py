@@ -14,7 +14,6 @@ from sqlalchemy import Connection, select
 from rx_flow.crypto.documents import issue
 from rx_flow.crypto.keyring import Keyring
 from rx_flow.crypto.packages import seal
-from rx_flow.law.refusals import Refused
 from rx_flow.law.standing import Actor, Ask, Role, RxId
 from rx_flow.law.transitions import sources
 from rx_flow.record import dossier
@@ -80,11 +79,11 @@ async def sweep(db: Database, *, keyring: Keyring, origin: Origin, now: datetime
 
 async def keep_sweeping(db: Database, *, keyring: Keyring, origin: Origin, clock: Callable[[], datetime]) -> None:
     """
-    Sweep every few seconds until cancelled; a database that is busy now is asked again.
+    Sweep every few seconds until cancelled; what stood in the way once is tried again.
     """
     while True:
         try:
             await sweep(db, keyring=keyring, origin=origin, now=clock())
-        except Refused as refusal:
-            log.info("the sweep waits: %s", refusal.code)
+        except Exception as error:  # noqa: BLE001  One failed sweep must not be the last.
+            log.warning("the sweep waits: %s", type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS)

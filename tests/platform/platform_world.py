@@ -260,12 +260,13 @@ class World:
     async def dispense(self, rx: str, **body: Any) -> httpx2.Response:
         return await self.send(PHARMACY, "dispense", self.handing_out(rx, **body))
 
+    def taking_back(self, rx: str, **reversal: Any) -> tuple[Document, Document]:
+        body = {"action": "take_back", "picker": PICKER, "lots": [], "reason": "冷链中断"}
+        taken = self.sign(PHARMACIST, "dispense", rx, body)
+        return taken, self.statement(rx, "reverse", sign=-1, seq=taken.seq + 1, prev=taken.digest, **reversal)
+
     async def take_back(self, rx: str, **reversal: Any) -> httpx2.Response:
-        taken = self.sign(
-            PHARMACIST, "dispense", rx, {"action": "take_back", "picker": PICKER, "lots": [], "reason": "冷链中断"}
-        )
-        reversed_ = self.statement(rx, "reverse", sign=-1, seq=taken.seq + 1, prev=taken.digest, **reversal)
-        return await self.send(INSURER, "take_back", taken, reversed_)
+        return await self.send(INSURER, "take_back", *self.taking_back(rx, **reversal))
 
     async def revoke(self, rx: str, *, reason: str = "诊断更正") -> httpx2.Response:
         document = self.sign(DOCTOR, "revocation", rx, {"action": "revoke", "reason": reason})

@@ -4,6 +4,7 @@ The ordinary way of a prescription through the platform, and what it leaves behi
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -19,13 +20,17 @@ from platform_world import (
 )
 from sqlalchemy import select
 
+from rx_flow.crypto.documents import Document
 from rx_flow.crypto.packages import open_package
 from rx_flow.law.standing import State
 from rx_flow.platform import tables
+from rx_flow.platform.delivery import background
 from rx_flow.platform.tables import bill, line, routing
 from rx_flow.record import dossier
 from rx_flow.record import tables as record_tables
 from rx_flow.record.schema import drift
+
+DENIAL = {"action": "deny", "amount_fen": 100, "reason": "超限定支付"}
 
 
 async def test_from_the_pen_to_the_hand_out(w: World) -> None:
@@ -211,3 +216,45 @@ async def test_a_platform_sweeps_what_is_out_of_date(w: World) -> None:
 
 def test_the_migration_makes_the_declared_tables(fresh_database: Callable[..., str]) -> None:
     assert drift(fresh_database("record", "auth", "platform"), tables.TABLES) == []
+
+
+async def test_every_step_answers_a_second_delivery_as_the_first(w: World) -> None:
+    """From the claim to the decision: the same package again, at once and after the next step, changes nothing."""
+    rx = await w.released()
+    steps: list[tuple[str, str, Callable[[], tuple[Document, ...]]]] = [
+        (PHARMACY, "claim", lambda: (w.claim_document(rx),)),
+        (PHARMACY, "accept", lambda: (w.opinion(rx),)),
+        (INSURER, "settle", lambda: (w.statement(rx),)),
+        (INSURER, "reverse", lambda: (w.statement(rx, "reverse", sign=-1),)),
+        (INSURER, "settle", lambda: (w.statement(rx),)),
+        (PHARMACY, "dispense", lambda: (w.handing_out(rx),)),
+        (INSURER, "deny", lambda: (w.sign(INSURER, "decision", rx, DENIAL),)),
+        (INSURER, "take_back", lambda: w.taking_back(rx)),
+    ]
+    sent: list[tuple[str, str, tuple[Document, ...], dict[str, object]]] = []
+    for caller, action, documents in steps:
+        made = documents()
+        first = await w.send(caller, action, *made, code=w.code(rx) if action == "claim" else None)
+        assert first.status_code == 200, first.text
+        sent.append((caller, action, made, first.json()))
+        before = await w.counts(rx)
+        for who, verb, again, answer in sent:
+            head = w.heads[rx]
+            repeated = (await w.send(who, verb, *again, code=w.code(rx) if verb == "claim" else None)).json()
+            w.heads[rx] = head
+            assert {**repeated, "packages": None} == {**answer, "packages": None}
+        assert await w.counts(rx) == before
+
+
+async def test_the_platform_sweeps_by_itself(w: World) -> None:
+    rx = await w.released()
+    w.wait(hours=14)
+
+    task = asyncio.create_task(background(w.site))
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if await w.state(rx) is State.EXPIRED:
+            break
+    task.cancel()
+
+    assert await w.state(rx) is State.EXPIRED
