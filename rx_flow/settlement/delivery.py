@@ -1,42 +1,131 @@
 """
-What the platform's answers mean at the insurer; each runs in the transaction that records the answer.
+What the platform's answers mean at the insurer, and how a doubtful one is resolved: by asking, never by guessing.
+
+A yes that names our document posts the booking, in the transaction that records the answer. Anything else may come
+after a yes that was lost on the way: the booking is void only when the platform says that it never took the document.
 """
 
 from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
 from rx_flow.auth.site import Site
+from rx_flow.config import Kind
 from rx_flow.crypto.documents import verify_document
+from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import State
-from rx_flow.law.transitions import TRANSITIONS
-from rx_flow.record.outbox import Message, Reply
+from rx_flow.record import outbox
+from rx_flow.record.outbox import Message, MessageId, Reply, Unreachable
 from rx_flow.settlement import actions, ledger
+from rx_flow.settlement.ledger import Booking
 from rx_flow.settlement.quotes import Step
-from rx_flow.settlement.steps import refusal
 
-DONE_BELOW = 300  # HTTP statuses below it are a yes
+OK, NOT_FOUND = 200, 404
+EVERY_SECONDS = 5.0
+log = logging.getLogger(__name__)
+
+
+def platform(site: Site) -> str:
+    """
+    Return the code of the platform that this insurer settles for.
+    """
+    return site.directory.of_kind(Kind.PLATFORM)[0].code
+
+
+def refusal(body: bytes) -> Code:
+    """
+    Return the code of a problem that the platform answered; CONFLICT where it gave none that is known here.
+    """
+    try:
+        return Code(_members(body)["code"])
+    except (KeyError, ValueError):
+        return Code.CONFLICT
 
 
 def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None:
     """
-    Follow an answer: what the platform took is posted, what it refused is void; a second answer changes nothing.
+    Post what the platform has taken; a second answer changes nothing. What it seems to have refused is for `resolve`.
     """
     booked = ledger.by_digest(tx, message.rx, message.key)
-    if booked is None or not booked.pending:
-        return
-    step = Step(site.actor, site.clock(), site.origin(message.to), site.keyring.at_rest)
-    if reply.status >= DONE_BELOW:
-        actions.refused(tx, booked, refusal(reply.body), step)
-        return
-    documents = [verify_document(raw, site.trust) for raw in actions.raws(booked, site.keyring.at_rest)]
-    actions.taken(tx, booked, _state(reply, booked.action), documents, step)
+    state = None if booked is None else _taken(reply, booked)
+    if booked is not None and state is not None:
+        _post(site, tx, booked, state)
 
 
-def _state(reply: Reply, action: str) -> State:
-    """The state that the platform names; what the law says where the answer cannot be read, for a yes it was."""
+async def resolve(site: Site, booked: Booking) -> Booking:
+    """
+    Return a booking with what became of it: asks the platform for the document where its answer was no plain yes.
+
+    It stays pending while the message travels, and while the platform cannot be asked.
+    """
+    booked = await site.db.read(ledger.again, booked)
+    reply = await site.db.read(outbox.reply, MessageId(booked.message))
+    if not booked.pending or reply is None:
+        return booked
     try:
-        return State(orjson.loads(reply.body)["state"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        return next(row.target for row in TRANSITIONS if row.action == action)
+        became = await site.peers.get(platform(site), f"/prescriptions/{booked.rx}/documents/{booked.digest}")
+    except Unreachable:
+        return booked
+    state = _taken(became, booked)
+    if state is not None:
+        await site.db.transact(_post_again, site, booked, state)
+    elif became.status == NOT_FOUND and refusal(became.body) is Code.NOT_FOUND:
+        await site.db.transact(_void, site, booked, refusal(reply.body))
+    return await site.db.read(ledger.again, booked)
+
+
+async def background(site: Site) -> None:
+    """
+    Resolve what is in doubt every few seconds, as long as the site runs.
+    """
+    while True:
+        try:
+            doubtful = await site.db.read(ledger.doubtful)
+        except Refused as refused:
+            log.info("what is in doubt waits: %s", refused.code)
+            doubtful = ()
+        for booked in doubtful:
+            try:
+                await resolve(site, booked)
+            except Exception as error:  # noqa: BLE001  One booking's trouble must not keep the others in doubt.
+                log.warning("a booking of %s stays in doubt: %s", booked.rx, type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+def _post_again(tx: Connection, site: Site, booked: Booking, state: State) -> None:
+    _post(site, tx, ledger.again(tx, booked), state)
+
+
+def _post(site: Site, tx: Connection, booked: Booking, state: State) -> None:
+    if booked.pending:
+        documents = [verify_document(raw, site.trust) for raw in actions.raws(booked, site.keyring.at_rest)]
+        actions.taken(tx, booked, state, documents, _step(site))
+
+
+def _void(tx: Connection, site: Site, booked: Booking, code: Code) -> None:
+    booked = ledger.again(tx, booked)
+    if booked.pending:
+        actions.refused(tx, booked, code, _step(site))
+
+
+def _step(site: Site) -> Step:
+    return Step(site.actor, site.clock(), site.origin(platform(site)), site.keyring.at_rest)
+
+
+def _taken(reply: Reply, booked: Booking) -> State | None:
+    """The state that our document led to, if this is the platform's answer to that document."""
+    try:
+        answer = _members(reply.body)
+        return State(answer["state"]) if reply.status == OK and answer["document"] == booked.digest else None
+    except (KeyError, ValueError):
+        return None
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    found = orjson.loads(body)
+    return found if isinstance(found, dict) else {}

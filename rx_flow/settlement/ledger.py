@@ -13,13 +13,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select
 
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import State
 from rx_flow.record.statements import Prepared, Row, insert_into
+from rx_flow.record.tables import outbox
 from rx_flow.settlement.benefit.statement import YearToDate
-from rx_flow.settlement.tables import booking, booking_outcome, ledger
+from rx_flow.settlement.tables import booking, booking_outcome, ledger, open_booking
+
+PAGE = 100
 
 
 class Outcome(StrEnum):
@@ -96,6 +99,16 @@ _joined = booking.outerjoin(booking_outcome, and_(_o.area == _b.area, _o.rx == _
 _found = select(*(_b[name] for name in _COLUMNS), _o.outcome, _o.state, _o.code).select_from(_joined)
 _OF_RX = Prepared(_found.where(_b.area == bindparam("k_area"), _b.rx == bindparam("k_rx")).order_by(_b.n))
 _OF_DIGEST = Prepared(_found.where(_b.area == bindparam("k_area"), _b.digest == bindparam("k_digest")))
+_w = open_booking.c
+_DOUBTFUL = Prepared(
+    select(_w.rx, _w.digest)
+    .join_from(open_booking, outbox, and_(outbox.c.area == _w.area, outbox.c.rx == _w.rx, outbox.c.key == _w.digest))
+    .where(outbox.c.answered_at.is_not(None))
+    .order_by(_w.area, _w.rx)
+    .limit(bindparam("k_count"))
+)
+_OPEN = Prepared(insert_into(open_booking))
+_SHUT = Prepared(delete(open_booking).where(_w.area == bindparam("k_area"), _w.rx == bindparam("k_rx")))
 _used = or_(
     and_(_b.action == "settle", or_(_o.outcome.is_(None), _o.outcome == Outcome.POSTED.value)),
     and_(or_(_b.action == "reverse", _b.action == "take_back"), _o.outcome == Outcome.POSTED.value),
@@ -120,6 +133,7 @@ def book(tx: Connection, new: Booking) -> Booking:
     new = replace(new, n=len(of(tx, new.rx)) + 1)
     values = {name: getattr(new, name) for name in _COLUMNS}
     _BOOK.run(tx, {**values, "area": new.rx[:6]})
+    _OPEN.run(tx, {"area": new.rx[:6], "rx": new.rx, "n": new.n, "digest": new.digest})
     _move(tx, new, "book", sign=1, at=new.at)
     return new
 
@@ -152,6 +166,14 @@ def by_digest(tx: Connection, rx: str, digest: str) -> Booking | None:
     """
     row = _OF_DIGEST.first(tx, {"k_area": rx[:6], "k_digest": digest})
     return None if row is None else _booking(row)
+
+
+def doubtful(tx: Connection) -> tuple[Booking, ...]:
+    """
+    Return pending bookings, a page of them, whose message has been answered: by something that was no plain yes.
+    """
+    found = (by_digest(tx, rx, digest) for rx, digest in _DOUBTFUL.all(tx, {"k_count": PAGE}))
+    return tuple(one for one in found if one is not None)
 
 
 def again(tx: Connection, of_: Booking) -> Booking:
@@ -189,6 +211,7 @@ def balance(tx: Connection, account: str) -> int:
 def _close(
     tx: Connection, of_: Booking, outcome: Outcome, *, state: State | None, code: Code | None, now: datetime
 ) -> None:
+    _SHUT.run(tx, {"k_area": of_.rx[:6], "k_rx": of_.rx})
     _OUTCOME.run(
         tx,
         {

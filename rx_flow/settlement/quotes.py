@@ -98,7 +98,8 @@ def quote(
     `Refused`: NOT_INSURED, CONFLICT while a statement waits for the platform, BAD_DOCUMENT for a second history.
     """
     standing = found.standing
-    ledger.none_open(ledger.of(tx, standing.rx))
+    bookings = ledger.of(tx, standing.rx)
+    ledger.none_open(bookings)
     dossiers.keep(tx, found, platform)
     who = insured.find(tx, person)
     on = day_of(step.now)
@@ -106,7 +107,8 @@ def quote(
     policy = policy_of(who.area, who.scheme, on)
     statement = adjudicate(lines, policy, who.category, before=before, on=on)
     body = canonical.dumps(statement.to_body())
-    state = [standing.rx, step.caller.institution, person, standing.seq, standing.head, canonical.digest(body)]
+    # The bookings so far are part of the state: a quote that was refused once is not the one that is given afterwards.
+    state = [standing.rx, step.caller.institution, person, standing.head, len(bookings), canonical.digest(body)]
     digest = canonical.digest(canonical.dumps(state))
     _QUOTE[tx.dialect.name].run(
         tx,

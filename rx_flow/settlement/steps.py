@@ -12,7 +12,6 @@ import orjson
 
 from rx_flow.auth.site import Site, Told, recording
 from rx_flow.auth.staff import SignedIn
-from rx_flow.config import Kind
 from rx_flow.crypto import packages
 from rx_flow.crypto.documents import Document, issue, verify_document
 from rx_flow.law.catalogue import drug
@@ -23,9 +22,10 @@ from rx_flow.law.standing import Actor, Area, Ask, Role, RxId, Standing, State
 from rx_flow.law.transitions import decide
 from rx_flow.record import audit
 from rx_flow.record.outbox import MessageId, Unreachable
-from rx_flow.settlement import actions, dossiers, insured, ledger, quotes
+from rx_flow.settlement import actions, dossiers, insured, quotes
 from rx_flow.settlement.benefit.adjudicate import ClaimLine, mirror
 from rx_flow.settlement.benefit.statement import Statement
+from rx_flow.settlement.delivery import platform, refusal, resolve
 from rx_flow.settlement.dossiers import Dossier
 from rx_flow.settlement.ledger import Booking, Outcome
 from rx_flow.settlement.quotes import Parcel, Quoted, Step, day_of
@@ -45,16 +45,6 @@ class Stated:
     package: str
 
 
-def refusal(body: bytes) -> Code:
-    """
-    Return the code of a problem that the platform answered; CONFLICT where it gave none that is known here.
-    """
-    try:
-        return Code(orjson.loads(body)["code"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        return Code.CONFLICT
-
-
 async def quote(site: Site, caller: Actor, rx: RxId, prices: Mapping[int, int]) -> Quoted:
     """
     Tell a pharmacy what a settlement now would be (预结算), from the dossier as the platform has it at this moment.
@@ -69,7 +59,7 @@ async def quote(site: Site, caller: Actor, rx: RxId, prices: Mapping[int, int]) 
         person = found.prescription.patient
         who = insured.pseudonym(site.keyring, person.id_type, person.id_number)
         lines = _claimed(found.prescription, prices, step)
-        return await site.db.transact(quotes.quote, found, lines, person=who, step=step, platform=_platform(site))
+        return await site.db.transact(quotes.quote, found, lines, person=who, step=step, platform=platform(site))
 
 
 async def settle(site: Site, caller: Actor, rx: RxId, digest: str) -> Stated:
@@ -173,11 +163,11 @@ async def _finish(site: Site, caller: Actor, booked: Booking) -> Stated:
     """
     Hand over now if the platform answers, and return what became of it by then; its refusal is raised as ours.
 
-    What stays pending the sender finishes: the platform knows a document by its digest, and answers as it did first.
+    What stays pending is finished in the background: sent again, or asked for by its digest.
     """
     if booked.pending:
         await site.sender.deliver_now(MessageId(booked.message), site.settings.peer_seconds)
-        booked = await site.db.read(ledger.again, booked)
+        booked = await resolve(site, booked)
     if booked.outcome is Outcome.VOID:
         moved = booked.action == "settle" and booked.code is Code.DOCUMENT_OUT_OF_ORDER
         raise Told(Code.QUOTE_CHANGED if moved else booked.code or Code.CONFLICT, "said by the platform")
@@ -240,7 +230,7 @@ async def _dossier(site: Site, rx: RxId) -> Dossier:
     body = await _asked(site, f"/prescriptions/{rx}/dossier")
     found = dossiers.read(body, rx, key=site.keyring.opening, trust=site.trust)
     await site.db.transact(
-        audit.opened, site.actor, rx, purpose="quote", origin=site.origin(_platform(site)), now=site.clock()
+        audit.opened, site.actor, rx, purpose="quote", origin=site.origin(platform(site)), now=site.clock()
     )
     return found
 
@@ -263,7 +253,7 @@ async def _standing(site: Site, rx: RxId, settled: Booking) -> Standing:
 
 async def _asked(site: Site, path: str) -> bytes:
     try:
-        reply = await site.peers.get(_platform(site), path)
+        reply = await site.peers.get(platform(site), path)
     except Unreachable:
         raise Refused(Code.PEER_UNREACHABLE, "the platform") from None
     if reply.status != OK:
@@ -274,10 +264,6 @@ async def _asked(site: Site, path: str) -> bytes:
 def _pharmacy(caller: Actor) -> None:
     if caller.role is not Role.PHARMACY:
         raise Refused(Code.WRONG_ROLE, "for pharmacies")
-
-
-def _platform(site: Site) -> str:
-    return site.directory.of_kind(Kind.PLATFORM)[0].code
 
 
 def step_of(site: Site, caller: Actor) -> Step:
@@ -293,7 +279,7 @@ def _sign(site: Site, step: Step, doc: str, rx: RxId, *, seq: int, prev: str, bo
 
 def _packed(site: Site, step: Step, action: str, *documents: Document) -> Step:
     """The step with its documents, sealed so that only the platform's vault opens them."""
-    to, rx = _platform(site), documents[0].rx
+    to, rx = platform(site), documents[0].rx
     package = packages.seal([one.raw for one in documents], site.trust.reader(to, step.now), rx=rx)
     parcel = Parcel(to, f"/prescriptions/{rx}/{action}", orjson.dumps({"package": package}))
     return replace(step, documents=documents, parcel=parcel)

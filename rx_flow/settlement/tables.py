@@ -1,5 +1,5 @@
 """
-The insurer's own tables: who is insured, what was quoted, what was booked, and the ledger. Only ever added to.
+The insurer's own tables: who is insured, what was quoted, what was booked, and the ledger, only ever added to.
 
 No name and no identity number stands here: a person is a keyed pseudonym. A booking without an outcome is pending.
 """
@@ -97,6 +97,17 @@ booking_outcome = Table(
     Column("state", String(12)),
     Column("code", String(32)),
     Column("at", Moment, nullable=False),
+)
+
+# Which booking of a prescription waits for the platform: one at most, which this key sees to; the row goes with the
+# outcome. It says nothing that bookings and outcomes do not say, but is small however many there have been.
+open_booking = Table(
+    "settlement_open",
+    metadata,
+    _key("area", 6),
+    _key("rx", 24),
+    Column("n", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
 )
 
 # Double entry: the legs of one posting sum to zero; what is voided is posted once more with the signs turned.

@@ -56,17 +56,23 @@ def write_keys(folder: Path) -> None:
 
 @dataclass
 class Line:
-    """The line between insurer and platform: it can be cut, or lose what comes back."""
+    """The line between insurer and platform: it can be cut, lose what comes back, or have a say of its own."""
 
     app: ASGIApp
     cut: bool = False
     deaf: bool = False
+    sour: tuple[int, bytes] | None = None  # what something in between answers to a POST, whatever the platform said
+    mute: bool = False  # nothing but a POST gets through
     calls: list[str] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.calls.append(f"{scope['method']} {scope['path']}")
-        if self.cut:
+        if self.cut or (self.mute and scope["method"] != "POST"):
             raise Unreachable("the line is cut")
+        if self.sour is not None and scope["method"] == "POST" and scope["path"] != "/oauth/token":
+            await send({"type": "http.response.start", "status": self.sour[0], "headers": []})
+            await send({"type": "http.response.body", "body": self.sour[1]})
+            return
         if not self.deaf or scope["path"] == "/oauth/token":
             await self.app(scope, receive, send)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from counter import ACCOUNT, Counter
 from platform_world import PHARMACY, problem
 
@@ -13,17 +14,20 @@ from rx_flow.record import dossier
 from rx_flow.record.dossier import Kept
 from rx_flow.record.outbox import Message, Reply
 from rx_flow.settlement.benefit.statement import YearToDate
-from rx_flow.settlement.delivery import on_reply
-from rx_flow.settlement.steps import refusal
+from rx_flow.settlement.delivery import background, on_reply, refusal
 
 
 async def _hurry(c: Counter) -> None:
-    """Let what waits be delivered now."""
+    """Let the site do what it does by itself, until nothing is pending."""
     c.site.sender.start()
+    task = asyncio.create_task(background(c.site))
     for _ in range(600):
         await asyncio.sleep(0.05)
         if all(one is not None for rx in c.w.heads for _, one in c.bookings(rx)):
             break
+    if task.done():
+        await task  # what it stumbled over
+    task.cancel()
     await c.site.sender.stop()
 
 
@@ -111,6 +115,42 @@ async def test_a_decision_that_is_pending_is_the_one_decision(c: Counter) -> Non
     assert problem(await c.decide(rx, "deny", 1)) == (503, "peer_unreachable")
     c.line.deaf = False
     assert (await c.decide(rx, "deny", 1)).status_code == 200
+
+
+async def test_what_something_in_between_answers_does_not_void_what_the_platform_took(c: Counter) -> None:
+    """The yes was lost, and the second time a proxy says 404: the platform is asked for the document, and has it."""
+    rx = await c.accepted()
+    quote = await c.quoted(rx)
+    c.line.deaf = True
+    assert (await c.settle(rx, quote)).status_code == 202
+    c.line.deaf, c.line.sour = False, (404, b"<html>no such page")
+    answer = await c.settle(rx, quote)
+    assert (answer.status_code, c.bookings(rx)) == (200, [("settle", "posted")])
+    assert await c.w.state(rx) is State.SETTLED
+
+
+@pytest.mark.parametrize("said", [(403, b"<html>forbidden"), (200, b"<html>welcome"), (200, b'{"state": "settled"}')])
+async def test_what_the_platform_never_got_is_void_once_it_says_so(c: Counter, said: tuple[int, bytes]) -> None:
+    rx = await c.accepted()
+    quote = await c.quoted(rx)
+    c.line.sour = said
+    assert problem(await c.settle(rx, quote)) == (409, "conflict")
+    assert (c.bookings(rx), c.used()) == ([("settle", "void")], YearToDate())
+    c.line.sour = None
+    again = await c.quoted(rx)
+    assert again != quote
+    assert (await c.settle(rx, again)).status_code == 200
+
+
+async def test_what_is_in_doubt_stays_pending_until_the_platform_can_be_asked(c: Counter) -> None:
+    rx = await c.accepted()
+    quote = await c.quoted(rx)
+    c.line.sour, c.line.cut = (403, b""), False
+    c.line.mute = True
+    assert (await c.settle(rx, quote)).status_code == 202
+    c.line.sour, c.line.mute = None, False
+    await _hurry(c)
+    assert c.bookings(rx) == [("settle", "void")]
 
 
 async def test_no_dossier_no_quote(c: Counter) -> None:

@@ -96,10 +96,17 @@ def test_pending_counts_as_used_and_void_as_never_booked(db: Database) -> None:
 
 def test_a_year_and_a_fund_are_counted_apart(db: Database) -> None:
     db.run(ledger.book, made("a"))
-    db.run(ledger.book, made("b", year=2027))
-    db.run(ledger.book, made("c", account="350300:310"))
-    db.run(ledger.book, made("d", person="q" * 64))
+    for n, other in enumerate(({"year": 2027}, {"account": "350300:310"}, {"person": "q" * 64})):
+        db.run(ledger.book, made("bcd"[n], rx=f"350100-{n:016d}", **other))
     assert db.look(ledger.year_to_date, PERSON, "350100:310", year=2026) == YearToDate(100, 700)
+    db.close()
+
+
+def test_a_prescription_has_one_pending_booking_at_most(db: Database) -> None:
+    db.run(ledger.book, made("a"))
+    with pytest.raises(DBAPIError, match=r"(?i)unique"):
+        db.run(ledger.book, made("b"))
+    assert len(db.look(ledger.of, RX)) == 1
     db.close()
 
 

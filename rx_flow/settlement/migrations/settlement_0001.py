@@ -21,6 +21,7 @@ def upgrade() -> None:
     _quote()
     _booking()
     _booking_outcome()
+    _open()
     _ledger()
     for table in PERMANENT:
         if op.get_bind().dialect.name == "sqlite":
@@ -30,7 +31,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in (*reversed(PERMANENT), "settlement_insured"):
+    for table in (*reversed(PERMANENT), "settlement_open", "settlement_insured"):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         for table in PERMANENT:
@@ -105,6 +106,17 @@ def _booking_outcome() -> None:
         sa.Column("code", sa.String(32)),
         sa.Column("at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("area", "rx", "n", name="pk_settlement_booking_outcome"),
+    )
+
+
+def _open() -> None:
+    op.create_table(
+        "settlement_open",
+        sa.Column("area", sa.String(6), nullable=False),
+        sa.Column("rx", sa.String(24), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("area", "rx", name="pk_settlement_open"),
     )
 
 
