@@ -162,7 +162,9 @@ async def test_a_serious_finding_wants_an_answer_here_too(w: World) -> None:
     code = (await w.release(rx)).json()["pickup_code"]
     await w.claim(code)
 
+    w.gates[PLATFORM].way = "down"  # it is our own review that says so, before anything leaves
     assert problem(await w.accept(rx)) == (422, "finding_unanswered")
+    w.gates[PLATFORM].way = "open"
     accepted = await w.accept(rx, reason="同意医院意见")
     assert accepted.status_code == 200
     assert "indication_outside_scope" in [one["check"] for one in accepted.json()["findings"]]
@@ -276,6 +278,26 @@ async def test_what_was_tampered_with_on_its_way_can_only_be_handed_back(w: Worl
     assert (await hand_back(w, rx)).status_code == 200
     site.peers.post = peers_post  # type: ignore[method-assign]  Nobody does any more.
     assert (await w.claim(code)).status_code == 200
+
+
+async def test_a_story_shorter_than_the_one_signed_for_is_not_believed(w: World) -> None:
+    """A platform that leaves out what happened since the release is found out: the claim names what it follows."""
+    rx, code = await w.released()
+    await w.claim(code)
+    await hand_back(w, rx)
+    site = w.sites[PHARMACY]
+    peers_post = site.peers.post
+
+    async def shortened(to: str, path: str, body: Any) -> Any:  # noqa: ANN401  As the real one.
+        answer = await peers_post(to, path, body)
+        if not path.endswith("/claim"):
+            return answer
+        found = orjson.loads(answer.body)
+        return type(answer)(answer.status, orjson.dumps({**found, "packages": found["packages"][:1]}))
+
+    site.peers.post = shortened  # type: ignore[method-assign]  The platform lies.
+    assert problem(await w.claim(code)) == (409, "document_out_of_order")
+    assert await copies(w, PHARMACY, rx) == 0
 
 
 async def test_the_own_database_is_not_believed(w: World) -> None:

@@ -88,6 +88,7 @@ async def test_hand_out_wants_another_to_pick_and_every_unit_accounted_for(insur
     await w.settle(rx)
     lots, codes = w.lots(rx), w.lots(rx)[0]["trace_codes"]
 
+    w.gates[PLATFORM].way = "down"  # all of this is known here, before anything leaves
     assert problem(await w.dispense(rx, picker=PHARMACIST)) == (422, "picker_required")
     assert problem(await w.dispense(rx, picker="HY350100000021")) == (422, "picker_required")  # of another pharmacy
     for wrong in (
@@ -100,6 +101,7 @@ async def test_hand_out_wants_another_to_pick_and_every_unit_accounted_for(insur
     ):
         assert problem(await w.dispense(rx, lots=wrong)) == (422, "lots_incomplete"), wrong
     assert problem(await w.dispense(rx, lots=[])) == (422, "malformed")
+    w.gates[PLATFORM].way = "open"
     two = [
         {"n": 1, "lot": "L1", "quantity": 3, "expiry": "2026-11-23", "trace_codes": codes[:3]},
         {"n": 1, "lot": "L2", "quantity": 4, "expiry": "2027-01-01", "trace_codes": codes[3:]},
