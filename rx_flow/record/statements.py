@@ -7,6 +7,7 @@ Measured: a statement through `Connection.execute` costs 40-60 µs of Python, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable, Insert, Table, bindparam, insert
@@ -23,7 +24,7 @@ class _Form:
     One statement for one kind of database: its text, how values become parameters, and columns become values.
     """
 
-    __slots__ = ("columns", "constants", "convert", "named", "slots", "sql")
+    __slots__ = ("columns", "constants", "convert", "named", "pick", "sql")
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every Core statement has it
@@ -31,9 +32,10 @@ class _Form:
         self.sql = str(compiled)
         names = compiled.positiontup
         self.named = names is None
-        self.slots = list(names or compiled.binds)
+        slots = list(names or compiled.binds)
+        self.pick = itemgetter(*slots, slots[0])  # one more than needed, so that it is always a tuple
         processors: Mapping[str, Convert] = compiled._bind_processors  # type: ignore[assignment]  # noqa: SLF001  No public name.
-        self.convert = [(name, processors[name]) for name in dict.fromkeys(self.slots) if name in processors]
+        self.convert = [(name, processors[name]) for name in dict.fromkeys(slots) if name in processors]
         self.constants = {key: bind.value for key, bind in compiled.binds.items() if not bind.required}
         self.columns: list[tuple[int, Convert]] = []
         for place, column in enumerate(compiled._result_columns):  # noqa: SLF001  No public name.
@@ -41,12 +43,12 @@ class _Form:
             if process is not None:
                 self.columns.append((place, process))
 
-    def parameters(self, values: Values) -> dict[str, Any] | list[Any]:
-        """Put the values in the driver's form and order."""
+    def parameters(self, values: Values) -> Mapping[str, Any] | Row:
+        """Put the values in the driver's form and order; a value too many is ignored, one too few a `KeyError`."""
         given = {**self.constants, **values}
         for name, convert in self.convert:
             given[name] = convert(given[name])
-        return {name: given[name] for name in self.slots} if self.named else [given[name] for name in self.slots]
+        return given if self.named else self.pick(given)[:-1]
 
     def row(self, found: Row) -> Row:
         """Turn what the driver found into values."""
