@@ -113,8 +113,14 @@ async def test_a_decision_that_is_pending_is_the_one_decision(c: Counter) -> Non
     rx = await c.dispensed("N1")
     c.line.deaf = True
     assert problem(await c.decide(rx, "deny", 1)) == (503, "peer_unreachable")
-    c.line.deaf = False
-    assert (await c.decide(rx, "deny", 1)).status_code == 200
+    c.line.deaf, c.line.sour = False, (503, b"")
+    pending = await c.decide(rx, "deny", 1)
+    assert (pending.status_code, pending.json()["status"]) == (202, "pending")
+    assert problem(await c.decide(rx, "deny", 1)) == (409, "conflict")
+    c.line.sour = None
+    await _hurry(c)
+    assert c.bookings(rx)[-1] == ("deny", "posted")
+    assert problem(await c.decide(rx, "deny", 1)) == (409, "already_decided")
 
 
 async def test_what_something_in_between_answers_does_not_void_what_the_platform_took(c: Counter) -> None:

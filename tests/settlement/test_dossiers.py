@@ -120,6 +120,14 @@ async def test_a_missing_or_swapped_document_is_found(story: Story) -> None:
         assert refused(story)[0] is Code.DOCUMENT_OUT_OF_ORDER
 
 
+async def test_a_document_made_for_another_prescription_is_found(story: Story) -> None:
+    last = story.documents[-2]
+    other = str(story.w.prescription("N2").rx)
+    place = {"seq": last.seq + 1, "prev": last.digest}
+    story.documents[-1] = story.w.sign(PHARMACIST, "opinion2", other, {"action": "accept", "reason": ""}, **place)
+    assert refused(story)[0] is Code.DOCUMENT_REPLAYED
+
+
 async def test_a_dossier_that_ends_early_is_found_by_its_head(story: Story) -> None:
     head = story.documents[-1].digest
     story.cut(4)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from rx_flow.law import catalogue
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.settlement.benefit.policy import Category, DrugClass, Policy, Scheme, Terms, policy_of, published, read
 
@@ -128,3 +130,24 @@ def test_a_new_policy_takes_over_on_its_day(tmp_path: Path) -> None:
 def test_faulty_data_is_found_when_it_is_read(tmp_path: Path, entries: tuple[str, ...], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         load(tmp_path, *entries)
+
+
+def test_every_drug_of_the_national_catalogue_is_paid_on_its_own_terms() -> None:
+    """A confidential price is no standard, and never a standard of zero."""
+    on = date(2026, 11, 23)
+    policy = policy_of("350100", Scheme.EMPLOYEE, on)
+    for drug in catalogue.drugs(on):
+        terms = policy.terms(drug.code, on)
+        assert terms == Terms(DrugClass.NEGOTIATED, drug.price_fen, 500)
+        assert terms.standard_fen is None or terms.standard_fen > 0
+    assert {drug.price_fen is None for drug in catalogue.drugs(on)} == {True, False}
+    assert policy.terms("X" * 23, on) is None
+
+
+def test_a_listed_drug_that_was_not_negotiated_is_class_b(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = date(2026, 11, 23)
+    plain = replace(catalogue.drugs(on)[0], negotiated=False)
+    monkeypatch.setattr(catalogue, "drug", lambda *_: plain)
+    terms = policy_of("350100", Scheme.RESIDENT, on).terms(plain.code, on)
+    assert terms is not None
+    assert (terms.drug_class, terms.advance) == (DrugClass.B, 1_000)

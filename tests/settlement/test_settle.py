@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -146,6 +147,13 @@ async def test_what_is_outside_the_paid_indication_is_the_patients_own(c: Counte
     statement = (await c.quote(rx)).json()["statement"]
     assert statement["bill"]["self_paid_fen"] == statement["bill"]["total_fen"] == 56_000
     assert any(step["rule"] == "outside_scope" for step in statement["steps"])
+
+
+async def test_a_quantity_in_another_unit_than_the_list_prices_is_not_settled_by_that_price(c: Counter) -> None:
+    boxes = c.w.prescription("N1")
+    p = replace(boxes, lines=(replace(boxes.lines[0], unit="盒"),))
+    rx = await c.accepted(p=p, reason="按盒发药")
+    assert problem(await c.quote(rx)) == (422, "bad_document")
 
 
 async def test_a_resident_is_settled_by_the_residents_policy(c: Counter) -> None:

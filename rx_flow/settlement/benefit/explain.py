@@ -72,7 +72,7 @@ TEMPLATES: dict[str, tuple[str, str]] = {
 }
 
 
-def step(rule: str, result_fen: int, *, line: int | None = None, **inputs: int | None) -> Step:
+def step(rule: str, result_fen: int, *, line: int | None = None, **inputs: int) -> Step:
     """
     Return one step with its words in both languages; `inputs` named `..._fen` read as yuan, `ratio` as a percentage.
     """
@@ -81,9 +81,7 @@ def step(rule: str, result_fen: int, *, line: int | None = None, **inputs: int |
     return Step(rule, line, tuple(inputs.items()), result_fen, chinese, english)
 
 
-def _shown(name: str, value: int | None) -> str:
-    if value is None:
-        return "-"
+def _shown(name: str, value: int) -> str:
     if name == "ratio":
         return percent(value)
     return yuan(value) if name.endswith("_fen") else str(value)

@@ -33,7 +33,7 @@ class Step:
 
     rule: str
     line: int | None
-    inputs: tuple[tuple[str, int | str | None], ...]
+    inputs: tuple[tuple[str, int], ...]
     result_fen: int
     text_zh: str
     text_en: str
