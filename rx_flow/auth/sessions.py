@@ -78,10 +78,6 @@ class Sessions:
         """Close a session and forget its key."""
         self._open.pop(_name(token), None)
 
-    def end_all(self, person: str) -> None:
-        """Close every session of a person."""
-        self._open = {name: session for name, session in self._open.items() if session.person.id != person}
-
     def sweep(self, now: datetime) -> None:
         """Forget every session that is over, and its key."""
         self._open = {name: session for name, session in self._open.items() if not self._over(session, now)}

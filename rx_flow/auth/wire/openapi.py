@@ -18,10 +18,17 @@ from rx_flow.law.refusals import Code
 
 _SHAPE: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 # What any operation may answer; routes add what is theirs with `responses=problems(...)`.
-RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    **problems(Code.TOO_LARGE, Code.MALFORMED, Code.BUSY),
+RESPONSES: Final[dict[str, dict[str, Any]]] = {
+    **{str(status): one for status, one in problems(Code.TOO_LARGE, Code.MALFORMED, Code.BUSY).items()},
     "default": {"description": "问题详情 Problem (RFC 9457)", "content": _SHAPE},
 }
+
+
+UNAUTHENTICATED: Final = {"401": problems(Code.UNAUTHENTICATED)[401]}
+
+
+def _in_our_shape(response: dict[str, Any]) -> bool:
+    return MEDIA_TYPE in response.get("content", {})
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
@@ -30,11 +37,15 @@ def _document(app: FastAPI) -> dict[str, Any]:
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    unauthenticated = problems(Code.UNAUTHENTICATED)[401]
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own shape, which nobody is ever given
+        schemas.pop(name, None)
     for item in document["paths"].values():
         for operation in item.values():
-            if operation.get("security"):
-                operation["responses"].setdefault("401", unauthenticated)
+            responses = operation["responses"]
+            if not _in_our_shape(responses.get("422", {})):
+                responses["422"] = RESPONSES["422"]
+            usual = RESPONSES | (UNAUTHENTICATED if operation.get("security") else {})
+            operation["responses"] = dict(sorted((usual | responses).items()))
     return document
 
 
