@@ -33,5 +33,6 @@ def slip(keyring: Keyring, rx: str) -> Slip:
     """
     code = keyring.pickup_code(rx)
     drawn = io.BytesIO()
-    segno.make_qr(code, error="m").save(drawn, kind="svg", scale=4, xmldecl=False)
+    # Any mask can be read; trying all eight for the prettiest costs more than all signatures of a prescription.
+    segno.make_qr(code, error="m", mask=0).save(drawn, kind="svg", scale=4, xmldecl=False)
     return Slip(grouped(code), drawn.getvalue().decode(), code_sha256(code))

@@ -48,14 +48,13 @@ _PENDING_PUT = insert(pending)
 _UNITS_PUT = insert(handed_out)
 
 
-def may(tx: Connection, rx: str, ask: Ask, *, me: str) -> Held:
+def permits(found: Held | None, ask: Ask) -> Held:
     """
     Return what is held, if the law would let `ask` pass and nothing else waits for an answer.
 
     Raise `Refused`: NOT_FOUND; what is wrong with its documents, for anything but handing back; the law's reason;
     CONFLICT while a step is on its way.
     """
-    found = held(tx, rx, me)
     if found is None:
         raise Refused(Code.NOT_FOUND, "prescription")
     if found.fault is not None and found.standing.state in HELD and ask.action != "hand_back":
@@ -64,6 +63,13 @@ def may(tx: Connection, rx: str, ask: Ask, *, me: str) -> Held:
     if found.pending is not None:
         raise Refused(Code.CONFLICT, "a step is on its way")
     return found
+
+
+def may(tx: Connection, rx: str, ask: Ask, *, me: str) -> Held:
+    """
+    Return what the pharmacy `me` holds of `rx`, if it permits `ask`; raise `Refused` as `permits` does.
+    """
+    return permits(held(tx, rx, me), ask)
 
 
 def may_claim(tx: Connection, standing: Standing, ask: Ask, *, me: str) -> None:

@@ -101,6 +101,8 @@ async def test_hand_out_wants_another_to_pick_and_every_unit_accounted_for(insur
     ):
         assert problem(await w.dispense(rx, lots=wrong)) == (422, "lots_incomplete"), wrong
     assert problem(await w.dispense(rx, lots=[])) == (422, "malformed")
+    many = [w.lots(rx, n=n, trace_codes=[f"{n}{m:07d}" for m in range(500)])[0] for n in (1, 2)]
+    assert problem(await w.dispense(rx, lots=many)) == (413, "too_large")
     w.gates[PLATFORM].way = "open"
     two = [
         {"n": 1, "lot": "L1", "quantity": 3, "expiry": "2026-11-23", "trace_codes": codes[:3]},
