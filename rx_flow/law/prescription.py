@@ -173,6 +173,8 @@ class Prescription:
         if self.lines[0].n != 1 or any(b.n != a.n + 1 for a, b in pairwise(self.lines)):
             f.malformed("lines: numbered from 1 without gaps")
         f.aware(self.issued_at, "issued_at")
+        if self.patient.birth > self.issued_on:
+            f.malformed("patient.birth: after the day of issue")
         f.whole(self.valid_days, "valid_days", least=1, most=valid_days_most(self.issued_on))
         if self.long_term_reason is not None:
             f.text(self.long_term_reason, "long_term_reason", most=200)

@@ -119,7 +119,8 @@ async def queue(
     """
     患者指定本药店的待接处方。What patients have nominated this pharmacy for, and it can claim now.
     """
-    _only(caller, Role.PHARMACY)
+    async with recording(site, caller, "queue"):
+        _only(caller, Role.PHARMACY)
     found = await site.db.read(views.queue, caller.institution, site.clock())
     return wire.Queue(prescriptions=[wire.Routing.of(one) for one in found])
 
@@ -202,7 +203,9 @@ async def prescription(rx: Rx, caller: Caller, site: Here) -> wire.Routing:
     """
     处方流转状态。Where it stands, for its hospital, its pharmacy now or earlier, and its insurer.
     """
-    return wire.Routing.of(await site.db.read(views.routing, rx, caller))
+    async with recording(site, caller, "look", rx=rx):
+        found = await site.db.read(views.routing, rx, caller)
+    return wire.Routing.of(found)
 
 
 @router.get(

@@ -158,6 +158,15 @@ def test_a_patient_that_cannot_be_is_refused(write: Write, field: str, fields: d
     assert replace(write().patient, id_type="03", id_number="E12345678").id_type == "03"
 
 
+def test_nobody_is_prescribed_for_before_being_born(write: Write) -> None:
+    newborn = replace(write().patient, birth=write().issued_on)
+
+    assert write(patient=newborn).patient.birth == write().issued_on
+    with pytest.raises(Refused) as caught:
+        write(patient=replace(newborn, birth=write().issued_on + timedelta(days=1)))
+    assert (caught.value.code, caught.value.detail) == (Code.MALFORMED, "patient.birth: after the day of issue")
+
+
 @pytest.mark.parametrize("code", ["C34.900", "I10.x00x002", "H36.0*", "E11", "A18.001+", "Z51.806"])
 def test_diagnoses_are_coded_by_icd10(code: str) -> None:
     assert Diagnosis(code, "诊断", main=False).code == code
