@@ -12,6 +12,7 @@ from auth_bench import CLERK, DOCTOR, PHARMACIST, PHARMACY, STRANGER, Bench, Ope
 from rx_flow.auth import locks
 from rx_flow.crypto.suites import tally
 from rx_flow.law.refusals import Code, Refused
+from rx_flow.law.standing import Actor, Role
 from rx_flow.record import audit
 
 WRONG = "000000000"
@@ -71,11 +72,22 @@ async def test_a_right_pin_forgives_the_wrong_ones_before_it(bench: Bench) -> No
 
 async def test_guesses_made_at_the_same_time_are_counted_one_by_one(bench: Bench) -> None:
     headers = await bench.sign_in()
-    pins = [f"{n:06}" for n in range(20)]
+    pins = [f"0000000{n:02}" for n in range(20)]
 
-    answers = await asyncio.gather(*(sign(bench, headers, pin) for pin in pins))
+    answers = await asyncio.gather(*(sign(bench, headers, pin) for pin in [*pins, bench.keys.pins[PHARMACIST]]))
 
-    assert sorted(answers) == sorted([(401, "wrong_pin")] * 4 + [(423, "pin_locked")] * 16)
+    assert answers == [(401, "wrong_pin")] * 4 + [(423, "pin_locked")] * 17
+
+
+async def test_a_right_pin_does_not_lift_a_lock_that_fell_meanwhile(bench: Bench) -> None:
+    site, actor = bench.site, Actor(PHARMACIST, Role.PHARMACIST, PHARMACY)
+    now, origin = site.clock(), site.origin()
+    codes = [site.db.run(locks.stumble, actor, site.area, origin=origin, now=now) for _ in range(locks.FAILURES_MAX)]
+
+    site.db.run(locks.steady, actor, site.area)
+
+    assert codes == [Code.WRONG_PIN] * 4 + [Code.PIN_LOCKED]
+    assert site.db.look(locks.failures, site.area, PHARMACIST) == locks.FAILURES_MAX
 
 
 async def test_an_open_session_is_locked_too(bench: Bench) -> None:
