@@ -61,7 +61,8 @@ class Line:
     app: ASGIApp
     cut: bool = False
     deaf: bool = False
-    sour: tuple[int, bytes] | None = None  # what something in between answers to a POST, whatever the platform said
+    sour: tuple[int, bytes] | None = None  # what something in between answers to a POST
+    stale: tuple[int, bytes] | None = None  # the same, to a GET
     mute: bool = False  # nothing but a POST gets through
     calls: list[str] = field(default_factory=list)
 
@@ -69,9 +70,10 @@ class Line:
         self.calls.append(f"{scope['method']} {scope['path']}")
         if self.cut or (self.mute and scope["method"] != "POST"):
             raise Unreachable("the line is cut")
-        if self.sour is not None and scope["method"] == "POST" and scope["path"] != "/oauth/token":
-            await send({"type": "http.response.start", "status": self.sour[0], "headers": []})
-            await send({"type": "http.response.body", "body": self.sour[1]})
+        said = self.stale if scope["method"] == "GET" else self.sour
+        if said is not None and scope["path"] != "/oauth/token":
+            await send({"type": "http.response.start", "status": said[0], "headers": []})
+            await send({"type": "http.response.body", "body": said[1]})
             return
         if not self.deaf or scope["path"] == "/oauth/token":
             await self.app(scope, receive, send)

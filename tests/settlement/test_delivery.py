@@ -159,6 +159,22 @@ async def test_what_is_in_doubt_stays_pending_until_the_platform_can_be_asked(c:
     assert c.bookings(rx) == [("settle", "void")]
 
 
+@pytest.mark.parametrize("said", [(404, b"<html>no such page"), (503, b""), (200, b"[]"), (200, b"<html>")])
+async def test_only_the_platform_itself_can_say_that_it_never_took_a_document(
+    c: Counter, said: tuple[int, bytes]
+) -> None:
+    rx = await c.accepted()
+    quote = await c.quoted(rx)
+    c.line.deaf = True
+    assert (await c.settle(rx, quote)).status_code == 202
+    c.line.deaf, c.line.sour, c.line.stale = False, (403, b""), said
+    assert (await c.settle(rx, quote)).status_code == 202
+    assert c.bookings(rx) == [("settle", None)]
+    c.line.sour = c.line.stale = None
+    assert (await c.settle(rx, quote)).status_code == 200
+    assert c.bookings(rx) == [("settle", "posted")]
+
+
 async def test_no_dossier_no_quote(c: Counter) -> None:
     rx = await c.accepted()
     c.line.cut = True
