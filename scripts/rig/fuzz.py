@@ -47,7 +47,7 @@ class Door:
     pins: tuple[str, ...]
 
 
-async def _stock(place: World, hands: Hands) -> list[Course]:
+async def _stock(hands: Hands) -> list[Course]:
     """Leave prescriptions behind in every state of the way, several of each."""
     courses = []
     for n in range(3 * len(STEPS)):
@@ -79,7 +79,7 @@ def _packages(place: World, rxs: list[str]) -> list[str]:
 async def _doors(place: World, urls: dict[str, str]) -> tuple[list[Door], dict[str, list[str]]]:
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         hands = Hands(place, urls, client)
-        courses = await _stock(place, hands)
+        courses = await _stock(hands)
         tokens = {}
         for code, who in ((HOSPITAL, DOCTOR), (HOSPITAL, REVIEWER), (PHARMACY, CHECKER)):
             body = {"person": who, "password": place.passwords[who]}

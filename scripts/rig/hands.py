@@ -98,23 +98,19 @@ class Hands:
 
     def _request(self, name: str, course: Course) -> tuple[str, str, str, dict[str, Any]]:
         pins, rx = self._world.pins, f"/prescriptions/{course.rx}"
-        match name:
-            case "submit":
-                return HOSPITAL, DOCTOR, "/prescriptions/submit", self._submit(course)
-            case "approve":
-                return HOSPITAL, REVIEWER, f"{rx}/approve", {"pin": pins[REVIEWER]}
-            case "release":
-                return HOSPITAL, REVIEWER, f"{rx}/release", {}
-            case "claim":
-                return PHARMACY, CHECKER, "/prescriptions/claim", {"code": course.code}
-            case "accept":
-                return PHARMACY, CHECKER, f"{rx}/accept", {"pin": pins[CHECKER]}
-            case "quote":
-                return PHARMACY, CHECKER, f"{rx}/quote", {"prices": [{"n": 1, "unit_price_fen": 7_100}]}
-            case "settle":
-                return PHARMACY, CHECKER, f"{rx}/settle", {"quote": course.quote}
-            case _:
-                return PHARMACY, CHECKER, f"{rx}/dispense", self._dispense(course)
+        if name == "submit":
+            return HOSPITAL, DOCTOR, "/prescriptions/submit", self._submit(course)
+        if name in {"approve", "release"}:
+            return HOSPITAL, REVIEWER, f"{rx}/{name}", {"pin": pins[REVIEWER]} if name == "approve" else {}
+        if name == "claim":
+            return PHARMACY, CHECKER, "/prescriptions/claim", {"code": course.code}
+        body: dict[str, dict[str, Any]] = {
+            "accept": {"pin": pins[CHECKER]},
+            "quote": {"prices": [{"n": 1, "unit_price_fen": 7_100}]},
+            "settle": {"quote": course.quote},
+            "dispense": self._dispense(course),
+        }
+        return PHARMACY, CHECKER, f"{rx}/{name}", body[name]
 
     def _submit(self, course: Course) -> dict[str, Any]:
         patient = {"id_type": "01", "id_number": id_number(course.patient), "sex": "1", "birth": "1960-01-01"}

@@ -54,7 +54,7 @@ class Service:
         raise RuntimeError(f"{self.name} does not answer:\n{self.log.read_text('utf-8')[-4000:]}")
 
     def kill(self) -> None:
-        """kill -9, as a power cut would."""
+        """End it at once with SIGKILL, whatever it is doing."""
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
