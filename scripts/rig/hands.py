@@ -139,6 +139,8 @@ def _line() -> tuple[dict[str, Any], int]:
     named: dict[str, Any] = {"drug": of.code, "name": of.name, "form": of.form, "spec": of.spec, "unit": of.unit}
     taken: dict[str, Any] = {"dose_unit": of.dose_unit, "frequency": "qd", "route": "静脉滴注", "days": DAYS}
     units = units_needed(Line(n=1, quantity=1, dose=Decimal(10), **named, **taken), of, DAYS)
+    if units is None:
+        raise RuntimeError(f"{DRUG} has no strength in the catalogue")
     return {"n": 1, "quantity": units, "dose": "10", **named, **taken}, units
 
 
