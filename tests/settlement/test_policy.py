@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -142,12 +141,3 @@ def test_every_drug_of_the_national_catalogue_is_paid_on_its_own_terms() -> None
         assert terms.standard_fen is None or terms.standard_fen > 0
     assert {drug.price_fen is None for drug in catalogue.drugs(on)} == {True, False}
     assert policy.terms("X" * 23, on) is None
-
-
-def test_a_listed_drug_that_was_not_negotiated_is_class_b(monkeypatch: pytest.MonkeyPatch) -> None:
-    on = date(2026, 11, 23)
-    plain = replace(catalogue.drugs(on)[0], negotiated=False)
-    monkeypatch.setattr(catalogue, "drug", lambda *_: plain)
-    terms = policy_of("350100", Scheme.RESIDENT, on).terms(plain.code, on)
-    assert terms is not None
-    assert (terms.drug_class, terms.advance) == (DrugClass.B, 1_000)
