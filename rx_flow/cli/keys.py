@@ -29,7 +29,7 @@ app = typer.Typer(no_args_is_help=True, help=tr("开发用证书与密钥。", "
 
 PASSWORDS_FILE = "dev-passwords.json"
 PORT = 8000
-_PEOPLE = (Role.PRESCRIBER, Role.HOSPITAL_PHARMACIST, Role.PHARMACIST)
+_PEOPLE = (Role.PRESCRIBER, Role.HOSPITAL_PHARMACIST, Role.PHARMACIST, Role.INSURER)
 
 Keys = Annotated[Path, typer.Option("--keys", help=tr("密钥目录", "the folder of keys"))]
 
