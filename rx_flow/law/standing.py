@@ -49,6 +49,10 @@ class Role(StrEnum):
     INSURER = "insurer"
 
 
+# In these roles an institution acts by its seal (电子签章), never one of its staff.
+SEALS = frozenset({Role.HOSPITAL, Role.PLATFORM, Role.PHARMACY, Role.INSURER})
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """

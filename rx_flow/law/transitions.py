@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from rx_flow.law import guards as g
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.standing import Ask, Role, Standing, State
+from rx_flow.law.standing import SEALS, Ask, Role, Standing, State
 
 Guard = Callable[[Standing, Ask], Code | None]
 
@@ -71,6 +71,8 @@ def decide(standing: Standing, ask: Ask) -> Transition:
     """
     if _ROLES.get(ask.action) is not ask.actor.role:
         raise Refused(Code.WRONG_ROLE, f"{ask.action} is not for this role")
+    if ask.actor.role in SEALS and ask.actor.id != ask.actor.institution:
+        raise Refused(Code.WRONG_ROLE, f"{ask.action} is signed by the institution's seal")
     row = _ROWS.get((ask.action, standing.state))
     if row is None:
         raise Refused(Code.WRONG_STATE, f"{ask.action} is not possible from {standing.state}")

@@ -132,6 +132,7 @@ claim     available pharmacy            shop    shop  day1  -   nominated=shop -
 claim     available pharmacy            shop    shop  day1  -   nominated=shop2 -> nominated_elsewhere
 claim     available pharmacy            shop    shop  day1  -   nominated=shop2,code -> nominated_elsewhere
 claim     available pharmacist          second  shop  day1  -   code -> wrong_role
+claim     available pharmacy            second  shop  day1  -   code -> wrong_role
 claim     claimed   pharmacy            shop2   shop2 day1  -   code -> wrong_state
 claim     revoked   pharmacy            shop    shop  day1  -   code -> wrong_state
 
@@ -164,6 +165,7 @@ settle    accepted  insurer             fund    fund  day1  -   - -> settled
 settle    accepted  insurer             fund    fund  last  -   - -> settled
 settle    accepted  insurer             fund    fund  ended -   - -> out_of_date
 settle    accepted  pharmacy            shop    shop  day1  -   - -> wrong_role
+settle    accepted  insurer             third   fund  day1  -   - -> wrong_role
 settle    settled   insurer             fund    fund  day1  -   - -> wrong_state
 
 reverse   settled   insurer             fund    fund  later why - -> accepted

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.standing import SHANGHAI, Actor, Area, Ask, Facts, Role, RxId, Standing, State
+from rx_flow.law.standing import SEALS, SHANGHAI, Actor, Area, Ask, Facts, Role, RxId, Standing, State
 from rx_flow.law.transitions import ACTIONS, TRANSITIONS, Transition, after, decide
 
 HOSPITAL, SHOPS, DOCTOR = "H1", ("P1", "P2"), "D1"
@@ -187,7 +187,9 @@ class Walk(RuleBasedStateMachine):
             case "id":
                 self.ask(replace(right, actor=replace(actor, id=data.draw(people))))
             case "institution":
-                self.ask(replace(right, actor=replace(actor, institution=PLACES_OF[actor.role][-1])))
+                other = PLACES_OF[actor.role][-1]
+                who = other if actor.role in SEALS else actor.id
+                self.ask(replace(right, actor=replace(actor, id=who, institution=other)))
             case "now":
                 self.ask(replace(right, now=data.draw(instants)))
             case "reason":
