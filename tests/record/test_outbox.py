@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import Connection
@@ -15,13 +16,18 @@ from walking import NOW, note, notes, rx_of
 
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.record import outbox, sender
-from rx_flow.record.database import Database
+from rx_flow.record.database import Action, Database
 from rx_flow.record.outbox import Message, MessageId, Reply, Unreachable
 from rx_flow.record.sender import Sender, is_final, rest_seconds
 
 PLATFORM = "C35990000001"
 INSURER = "I35990000001"
 RX = rx_of(1)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+KINDS: list[int | type[Exception]] = [Unreachable, 503, 429, 401, 408, 202, 500, 302, RuntimeError]
 
 
 class Receiver:
@@ -161,7 +167,7 @@ async def test_each_lane_is_delivered_in_order_whatever_fails(db: Database, rece
             rx, text = rx_of(lane), f"{lane}-{n}"
             await db.transact(owe, text, rx=rx)
             wanted[str(lane)].append(text)
-            receiver.failures[text] = [Unreachable, 503, 429, 401, 408, 202, 500, 302, RuntimeError][: (lane + n) % 10]
+            receiver.failures[text] = [KINDS[(lane + 2 * n + k) % len(KINDS)] for k in range((lane + n) % 5)]
     async with sending(db, receiver):
         await settled(db, 24)
     came: dict[str, list[str]] = defaultdict(list)
@@ -211,12 +217,18 @@ async def test_a_new_sender_finishes_what_another_left(db: Database, receiver: R
 
 async def test_what_follows_from_an_answer_follows_once(db: Database, receiver: Receiver) -> None:
     """Two senders of one site, as on PostgreSQL with several workers: the receiver may see it twice, we act once."""
+    acted: list[str] = []
+
+    def act(_: Connection, message: Message, reply: Reply) -> None:
+        acted.append(f"{message.key}:{reply.status}")
+
     receiver.seconds = 0.05
     message = await db.transact(owe, "a")
-    async with sending(db, receiver, start=False) as one, sending(db, receiver, start=False) as other:
-        replies = await asyncio.gather(one.deliver_now(message, 5), other.deliver_now(message, 5))
+    async with sending(db, receiver, start=False, then=act) as one, sending(db, receiver, start=False, then=act) as two:
+        replies = await asyncio.gather(one.deliver_now(message, 5), two.deliver_now(message, 5))
     assert replies == [Reply(201, b"got a")] * 2
-    assert await db.read(notes) == [f"{PLATFORM}:a:201"]
+    assert receiver.came[PLATFORM + "/x"] == ["a", "a"]
+    assert acted == ["a:201"]
 
 
 async def test_an_answer_that_cannot_be_acted_on_is_asked_for_again(db: Database, receiver: Receiver) -> None:
@@ -245,6 +257,34 @@ async def test_what_is_put_while_its_lane_is_served_is_not_forgotten(db: Databas
         async with asyncio.timeout(sender.POLL_SECONDS - 1):
             await settled(db, 60)
     assert receiver.came[PLATFORM + "/x"] == [f"{n:02d}" for n in range(60)]
+
+
+async def test_what_is_put_after_the_last_look_is_not_forgotten(
+    fresh_database: Callable[..., str], receiver: Receiver
+) -> None:
+    class FarAway(Database):
+        """A database that answers late when asked what waits for a receiver."""
+
+        async def read(self, query: Action[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+            found = await super().read(query, *args, **kwargs)
+            if query is outbox.lanes:
+                looks.append(kwargs["after"])
+                looked.set()
+                await asyncio.sleep(0.2)
+            return found
+
+    looks: list[object] = []
+    looked = asyncio.Event()
+    db = FarAway.open(fresh_database("record"))
+    await db.transact(owe, "a")
+    async with sending(db, receiver) as one, asyncio.timeout(sender.POLL_SECONDS - 1):
+        while looks != ["", RX, ""]:  # the last look, which sees nothing, is on its way
+            looked.clear()
+            await looked.wait()
+        await db.transact(owe, "b")
+        one.kick()
+        await settled(db, 2)
+    db.close()
 
 
 async def test_without_a_kick_it_is_found_by_looking(
