@@ -109,6 +109,8 @@ def dispense(
     Write the dispense record before it leaves, and every unit with its trace code; raise `Refused` as `proceed` does.
     """
     _unchanged(may(tx, step.rx, ask, me=me), step)
+    # The step first: of two clicks at once the second meets the first one's step, not the first one's units.
+    message = _owe(tx, step, parcel)
     fresh_units(tx, step.rx[:6], (unit.trace_code for unit in units))
     tx.execute(
         _UNITS_PUT,
@@ -125,7 +127,7 @@ def dispense(
             for unit in units
         ],
     )
-    return _owe(tx, step, parcel)
+    return message
 
 
 def fresh_units(tx: Connection, area: str, trace_codes: Iterable[str]) -> None:

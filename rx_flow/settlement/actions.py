@@ -48,10 +48,11 @@ def may_settle(tx: Connection, rx: RxId, digest: str, step: Step, *, lock: bool 
     quoted = quotes.find(tx, rx, digest, step)
     who = insured.find(tx, quoted.person, lock=lock)
     bookings = ledger.of(tx, rx)
-    if again := _again(bookings, "settle", digest):
-        return again
+    standing = settlement(bookings)
+    if standing is not None and standing.request == digest:  # one that was taken back is no answer any more
+        return standing
     ledger.none_open(bookings)
-    if settlement(bookings) is not None:
+    if standing is not None:
         raise Refused(Code.WRONG_STATE, "it is settled already")
     on, statement = day_of(step.now), quoted.statement
     last = dossier.last(tx, rx)
