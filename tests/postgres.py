@@ -6,11 +6,13 @@ Its durability settings are PostgreSQL's own, so that what is tested is what run
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -99,6 +101,11 @@ def _account() -> dict[str, object]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
+def _die_with_parent() -> None:
+    """Ask the kernel to stop the server when the tests are killed: nobody else would (PR_SET_PDEATHSIG is 1)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
 @contextmanager
 def cluster(folder: Path | None = None) -> Iterator[Cluster]:
     """
@@ -129,6 +136,7 @@ def cluster(folder: Path | None = None) -> Iterator[Cluster]:
             stderr=log,
             cwd=home,
             env=environment,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  No thread runs yet.
             **account,  # type: ignore[call-overload]  # user, group, extra_groups
         )
     running = Cluster(home, bin_folder, process)
