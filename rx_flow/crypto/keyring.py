@@ -204,13 +204,6 @@ def unlock(folder: Path, person: str, pin: str) -> SigningKey:
     return SigningKey(*_pair(found, "sign"))
 
 
-def data_key() -> bytes:
-    """
-    Return a new random key for `AtRest`, to be stored sealed; destroying it erases what it sealed (crypto-shredding).
-    """
-    return secrets.token_bytes(SECRET_BYTES)
-
-
 def _pair(found: dict[str, bytes], name: str) -> tuple[suites.PrivateKey, Certified]:
     private = load_der_private_key(found[f"{name}.key"], password=None)
     assert isinstance(private, suites.PrivateKey)  # noqa: S101  authenticated: the authority wrote it

@@ -202,14 +202,4 @@ nonce = Table(
     Column("expires_at", Moment, nullable=False, index=True),
 )
 
-# One data key for each prescription, wrapped by the site's own key; erasing it is erasing what it protects.
-rx_key = Table(
-    "rx_key",
-    metadata,
-    _key("area", 6),
-    _key("rx", 24),
-    Column("wrapped", LargeBinary),
-    Column("erased_at", Moment),
-)
-
-TABLES = (prescription, document, package, audit_entry, outbox, nonce, rx_key)
+TABLES = (prescription, document, package, audit_entry, outbox, nonce)

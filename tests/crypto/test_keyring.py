@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import secrets
 import shutil
 import stat
 import traceback
@@ -167,18 +168,18 @@ def test_keys_are_neither_copied_nor_pickled(house: House) -> None:
 
 @given(st.binary(max_size=200), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 def test_what_is_stored_opens_in_its_own_context_alone(plain: bytes, context: str) -> None:
-    at_rest = AtRest(keyring.data_key())
+    at_rest = AtRest(secrets.token_bytes(keyring.SECRET_BYTES))
     sealed = at_rest.seal(plain, context=context)
 
     assert at_rest.open(sealed, context=context) == plain
     assert sealed != at_rest.seal(plain, context=context)
-    for other, where in ((at_rest, context + "x"), (AtRest(keyring.data_key()), context)):
+    for other, where in ((at_rest, context + "x"), (AtRest(secrets.token_bytes(keyring.SECRET_BYTES)), context)):
         with pytest.raises(Untrusted, match="bad_package"):
             other.open(sealed, context=where)
 
 
 def test_every_damaged_byte_of_a_stored_value_is_noticed() -> None:
-    at_rest = AtRest(keyring.data_key())
+    at_rest = AtRest(secrets.token_bytes(keyring.SECRET_BYTES))
     sealed = at_rest.seal(b"plain", context="a")
 
     for byte in range(len(sealed)):

@@ -37,7 +37,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in ("rx_key", "nonce", "outbox", "audit_entry", "package", "document", "prescription"):
+    for name in ("nonce", "outbox", "audit_entry", "package", "document", "prescription"):
         op.drop_table(name)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION audit_entry_is_permanent, document_is_permanent")
@@ -156,14 +156,6 @@ def _small() -> None:
         sa.PrimaryKeyConstraint("area", "issuer", "jti", name="pk_nonce"),
     )
     op.create_index("ix_nonce_expires_at", "nonce", ["expires_at"])
-    op.create_table(
-        "rx_key",
-        sa.Column("area", sa.String(6), nullable=False),
-        sa.Column("rx", sa.String(24), nullable=False),
-        sa.Column("wrapped", sa.LargeBinary()),
-        sa.Column("erased_at", MOMENT),
-        sa.PrimaryKeyConstraint("area", "rx", name="pk_rx_key"),
-    )
 
 
 def _permanent_on_sqlite(table: str, column: str, *, change: str) -> None:
