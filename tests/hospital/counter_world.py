@@ -317,7 +317,7 @@ async def world(keys: Keys, fresh_database: Callable[..., str], codes: Iterable[
             assert institution is not None
             mine = part(institution.kind)
             databases[code] = fresh_database(*components(institution.kind))
-            settings = Settings(code, databases[code], keys.folder, passphrase=keys.passphrase, peer_seconds=5.0)
+            settings = Settings(code, databases[code], keys.folder, passphrase=keys.passphrase, peer_seconds=30.0)
             site = open_site(settings, keys.directory, on_reply=mine.on_reply, clock=lambda: time[0])
             await stack.enter_async_context(running(site))
             sites[code], gates[code] = site, Gate(create_app(site, mine))
