@@ -6,25 +6,27 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from rx_flow.auth.tables import pin_failure
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor
 from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin
+from rx_flow.record.statements import Prepared
 
 FAILURES_MAX = 5
 
 _c = pin_failure.c
+_FAILURES = Prepared(select(_c.failures).where(_c.area == bindparam("area"), _c.person == bindparam("person")))
 
 
 def failures(tx: Connection, area: str, person: str) -> int:
     """
     Return how many wrong PINs there were in a row; `FAILURES_MAX` or more means locked.
     """
-    found = tx.execute(select(_c.failures).where(_c.area == area, _c.person == person)).scalar()
-    return int(found or 0)
+    row = _FAILURES.first(tx, {"area": area, "person": person})
+    return int(row[0]) if row else 0
 
 
 def stumble(tx: Connection, actor: Actor, area: str, *, origin: Origin, now: datetime) -> Code:

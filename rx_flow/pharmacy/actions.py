@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Ask, Standing
@@ -19,6 +19,7 @@ from rx_flow.law.transitions import decide
 from rx_flow.pharmacy.holdings import HELD, Held, Step, held, waiting
 from rx_flow.pharmacy.tables import handed_out, pending
 from rx_flow.record import outbox
+from rx_flow.record.statements import Prepared, insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Parcel:
     body: bytes
 
 
-_PENDING_PUT = insert(pending)
-_UNITS_PUT = insert(handed_out)
+_PENDING_PUT = Prepared(insert_into(pending))
+_UNITS_PUT = Prepared(insert_into(handed_out))
 
 
 def permits(found: Held | None, ask: Ask) -> Held:
@@ -112,8 +113,8 @@ def dispense(
     # The step first: of two clicks at once the second meets the first one's step, not the first one's units.
     message = _owe(tx, step, parcel)
     fresh_units(tx, step.rx[:6], (unit.trace_code for unit in units))
-    tx.execute(
-        _UNITS_PUT,
+    _UNITS_PUT.many(
+        tx,
         [
             {
                 "area": step.rx[:6],
@@ -145,8 +146,8 @@ def _unchanged(found: Held, step: Step) -> None:
 
 
 def _owe(tx: Connection, step: Step, parcel: Parcel) -> outbox.MessageId:
-    tx.execute(
-        _PENDING_PUT,
+    _PENDING_PUT.run(
+        tx,
         {
             "area": step.rx[:6],
             "rx": step.rx,

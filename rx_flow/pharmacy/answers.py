@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, update
 
 from rx_flow.crypto.documents import Document
 from rx_flow.law.refusals import Code
@@ -18,6 +18,7 @@ from rx_flow.pharmacy.holdings import HELD, Step, Wanted, held, key
 from rx_flow.pharmacy.tables import handed_out, holding, pending
 from rx_flow.record import audit, dossier
 from rx_flow.record.audit import Origin
+from rx_flow.record.statements import Prepared, insert_into
 from rx_flow.record.tables import outbox, package
 
 
@@ -35,23 +36,23 @@ class Kept:
 DONE_BELOW = 300  # HTTP statuses below it are a yes
 
 _h, _n, _p, _o, _u = holding.c, pending.c, package.c, outbox.c, handed_out.c
-_PENDING_DROP = delete(pending).where(_n.area == bindparam("k_area"), _n.rx == bindparam("k_rx"))
-_HOLDING_PUT = insert(holding)
-_HOLDING_DROP = delete(holding).where(_h.area == bindparam("k_area"), _h.rx == bindparam("k_rx"))
-_ENDED = (
+_PENDING_DROP = Prepared(delete(pending).where(_n.area == bindparam("k_area"), _n.rx == bindparam("k_rx")))
+_HOLDING_PUT = Prepared(insert_into(holding))
+_HOLDING_DROP = Prepared(delete(holding).where(_h.area == bindparam("k_area"), _h.rx == bindparam("k_rx")))
+_ENDED = Prepared(
     update(holding)
     .where(_h.area == bindparam("k_area"), _h.rx == bindparam("k_rx"))
     .values(ended=bindparam("ended_in"))
 )
-_PACKAGES_DROP = delete(package).where(_p.area == bindparam("k_area"), _p.rx == bindparam("k_rx"))
-_REPLIES_DROP = (
+_PACKAGES_DROP = Prepared(delete(package).where(_p.area == bindparam("k_area"), _p.rx == bindparam("k_rx")))
+_REPLIES_DROP = Prepared(
     update(outbox)
     .where(
         _o.area == bindparam("k_area"), _o.rx == bindparam("k_rx"), _o.status < DONE_BELOW
     )  # what was refused keeps its reason
     .values(reply=b"{}")
 )
-_UNITS_DROP = delete(handed_out).where(_u.area == bindparam("k_area"), _u.rx == bindparam("k_rx"))
+_UNITS_DROP = Prepared(delete(handed_out).where(_u.area == bindparam("k_area"), _u.rx == bindparam("k_rx")))
 
 
 def acknowledged(
@@ -60,7 +61,7 @@ def acknowledged(
     """
     Keep the documents of a step that counts now, with the state they led to, and record it: one entry.
     """
-    tx.execute(_PENDING_DROP, key(step.rx))
+    _PENDING_DROP.run(tx, key(step.rx))
     for each in documents:
         dossier.keep(
             tx,
@@ -90,9 +91,9 @@ def refused(tx: Connection, step: Step, *, actor: Actor, code: Code, origin: Ori
     """
     Drop a step that the other side refused, give its trace codes free, and record the refusal.
     """
-    tx.execute(_PENDING_DROP, key(step.rx))
+    _PENDING_DROP.run(tx, key(step.rx))
     if step.action == "dispense":
-        tx.execute(_UNITS_DROP, key(step.rx))
+        _UNITS_DROP.run(tx, key(step.rx))
     document = step.key if step.sealed is not None else ""
     audit.refused(tx, actor, step.action, code=code, origin=origin, now=now, rx=step.rx, document=document)
 
@@ -101,9 +102,9 @@ def hold(tx: Connection, standing: Standing, lines: Iterable[Wanted], *, now: da
     """
     Remember what was claimed, in place of what is remembered of an earlier claim.
     """
-    tx.execute(_HOLDING_DROP, key(standing.rx))
-    tx.execute(
-        _HOLDING_PUT,
+    _HOLDING_DROP.run(tx, key(standing.rx))
+    _HOLDING_PUT.run(
+        tx,
         {
             "area": standing.area,
             "rx": standing.rx,
@@ -124,7 +125,7 @@ def keep_copy(tx: Connection, rx: str, packages: Iterable[dossier.Package]) -> N
     """
     Keep the sealed packages of what was claimed, in place of those of an earlier claim.
     """
-    tx.execute(_PACKAGES_DROP, key(rx))
+    _PACKAGES_DROP.run(tx, key(rx))
     for one in packages:
         dossier.put_package(tx, rx, one)
 
@@ -133,8 +134,8 @@ def drop_copy(tx: Connection, rx: str) -> None:
     """
     Delete the sealed packages, and the answers that brought them: nothing is left that could be opened.
     """
-    tx.execute(_PACKAGES_DROP, key(rx))
-    tx.execute(_REPLIES_DROP, key(rx))
+    _PACKAGES_DROP.run(tx, key(rx))
+    _REPLIES_DROP.run(tx, key(rx))
 
 
 def end(tx: Connection, rx: RxId, state: State, *, me: Actor, origin: Origin, now: datetime) -> None:
@@ -144,7 +145,7 @@ def end(tx: Connection, rx: RxId, state: State, *, me: Actor, origin: Origin, no
     found = held(tx, rx, me.institution)
     if found is None or found.ended or found.standing.state not in HELD:
         return
-    tx.execute(_ENDED, {**key(rx), "ended_in": state.value})
+    _ENDED.run(tx, {**key(rx), "ended_in": state.value})
     drop_copy(tx, rx)
     audit.append(
         tx,
@@ -164,4 +165,4 @@ def restock(tx: Connection, rx: str) -> None:
     """
     Give the trace codes of a prescription that was taken back free again.
     """
-    tx.execute(_UNITS_DROP, key(rx))
+    _UNITS_DROP.run(tx, key(rx))

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Area, RxId, Standing, State
 from rx_flow.pharmacy.tables import holding, pending
+from rx_flow.record.statements import Prepared, Row
 from rx_flow.record.tables import document as _document
 
 # In these states the last document was ours or about what we hold; in any other, nobody or somebody else holds it.
@@ -82,15 +82,17 @@ _HELD_COLUMNS = (
 _HELD_FROM = holding.join(_document, and_(_d.area == _h.area, _d.rx == _h.rx)).outerjoin(
     pending, and_(_n.area == _h.area, _n.rx == _h.rx)
 )
-_HELD = (
+_HELD = Prepared(
     select(*_HELD_COLUMNS)
     .select_from(_HELD_FROM)
     .where(_h.area == bindparam("k_area"), _h.rx == bindparam("k_rx"))
     .order_by(_d.seq.desc())
     .limit(1)
 )
-_PENDING = select(_n.rx, _n.digest, _n.action, _n.staff, _n.at, _n.seq, _n.sealed).where(
-    _n.area == bindparam("k_area"), _n.rx == bindparam("k_rx")
+_PENDING = Prepared(
+    select(_n.rx, _n.digest, _n.action, _n.staff, _n.at, _n.seq, _n.sealed).where(
+        _n.area == bindparam("k_area"), _n.rx == bindparam("k_rx")
+    )
 )
 
 
@@ -99,29 +101,31 @@ def key(rx: str) -> dict[str, str]:
     return {"k_area": rx[:6], "k_rx": rx}
 
 
-def _held(row: Row[*tuple[Any, ...]], me: str) -> Held:
+def _held(row: Row, me: str) -> Held:
     """The standing that the last acknowledged document left; the law's `claimant` is this pharmacy while it holds."""
-    state = State(row.ended or row.target)
+    rx, area, hospital, prescriber, first_reviewer, issued_at, valid_until, *of_claim = row
+    lines, claimed_at, fault, ended, seq, digest, target, waiting_for = of_claim
+    state = State(ended or target)
     standing = Standing(
-        rx=RxId(row.rx),
-        area=Area(row.area),
+        rx=RxId(rx),
+        area=Area(area),
         state=state,
-        hospital=row.hospital,
-        prescriber=row.prescriber,
-        issued_at=row.issued_at,
-        valid_until=row.valid_until,
-        first_reviewer=row.first_reviewer,
+        hospital=hospital,
+        prescriber=prescriber,
+        issued_at=issued_at,
+        valid_until=valid_until,
+        first_reviewer=first_reviewer,
         claimant=me if state in HELD else None,
-        seq=row.seq,
-        head=row.digest,
+        seq=seq,
+        head=digest,
     )
     return Held(
         standing=standing,
-        lines=tuple(Wanted(*line) for line in orjson.loads(row.lines)),
-        claimed_at=row.claimed_at,
-        fault=Code(row.fault) if row.fault else None,
-        ended=row.ended is not None,
-        pending=row.waiting,
+        lines=tuple(Wanted(*line) for line in orjson.loads(lines)),
+        claimed_at=claimed_at,
+        fault=Code(fault) if fault else None,
+        ended=ended is not None,
+        pending=waiting_for,
     )
 
 
@@ -129,7 +133,7 @@ def held(tx: Connection, rx: str, me: str) -> Held | None:
     """
     Return what the pharmacy `me` knows of `rx`, or None if it never had it.
     """
-    row = tx.execute(_HELD, key(rx)).first()
+    row = _HELD.first(tx, key(rx))
     return None if row is None else _held(row, me)
 
 
@@ -137,7 +141,7 @@ def waiting(tx: Connection, rx: str) -> Step | None:
     """
     Return the step of `rx` that waits for its answer, or None.
     """
-    row = tx.execute(_PENDING, key(rx)).first()
+    row = _PENDING.first(tx, key(rx))
     return None if row is None else Step(RxId(row[0]), *row[1:])
 
 
@@ -159,4 +163,4 @@ def page(tx: Connection, me: str, *, state: State | None, before: Held | None, l
         .order_by(_h.claimed_at.desc(), _h.rx.desc())
         .limit(limit)
     )
-    return tuple(_held(row, me) for row in tx.execute(found))
+    return tuple(_held(tuple(row), me) for row in tx.execute(found))
