@@ -188,6 +188,7 @@ def create_app(site: Site, mine: Part) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for at each request otherwise
     )
     app.state.site, app.state.background = site, mine.background
     problems.install(app)

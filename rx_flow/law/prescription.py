@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import pairwise
 
 from rx_flow.law import fields as f
@@ -218,5 +219,6 @@ class Prescription:
         )
 
 
+@cache
 def _names(of: type[Patient | Diagnosis | Line | Prescription]) -> tuple[str, ...]:
     return tuple(one.name for one in fields(of))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import cache
 from typing import Any
 
 from rx_flow.law import fields as f
@@ -198,6 +199,7 @@ def same_sign(amounts: tuple[int, ...], what: str) -> None:
     balanced(min(amounts) >= 0 or max(amounts) <= 0, f"{what}: amounts of both signs")
 
 
+@cache
 def _names(of: type[Any]) -> tuple[str, ...]:
     return tuple(one.name for one in fields(of))
 
