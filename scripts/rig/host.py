@@ -7,6 +7,7 @@ Runs one institution of a world, or all of them in one process, and writes the t
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -57,6 +58,8 @@ def _serve(app: ASGIApp, port: int) -> None:
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False
     )
+    gc.collect()
+    gc.freeze()  # as `rx-flow serve` does
     asyncio.run(uvicorn.Server(config).serve())
 
 
