@@ -1,8 +1,9 @@
 """
 The door to a site's database: actions are handed in, run in a transaction, and answered after the commit.
 
-The only place where transactions begin and end. SQLite has one writer thread that commits whatever waits as one group;
-PostgreSQL has a few threads, each with a connection of its own. Actions never commit.
+The only place where transactions begin and end. What waits for SQLite is committed as one group: in the event loop's
+own thread while the disk is quick and nobody else writes, by one writer thread otherwise. PostgreSQL has a few threads,
+each with a connection of its own. Actions never commit.
 """
 
 from __future__ import annotations
@@ -108,7 +109,10 @@ class Engine(Protocol):
     """
 
     threads: int
-    reads_inline: bool
+    inline: bool  # reads, and tries `at_once`, in the calling thread
+
+    def at_once(self, group: list[Job]) -> bool:
+        """Run and commit a group in the calling thread; False, with nothing done, where that could take long."""
 
     def work(self, jobs: Jobs) -> None:
         """Run jobs until None comes."""
@@ -131,6 +135,7 @@ class Database:
     def __init__(self, engine: Engine, *, waiting_max: int = WAITING_MAX) -> None:
         self._engine = engine
         self._jobs: Jobs = SimpleQueue()
+        self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # asked for in this turn of each loop
         self._waiting_max = waiting_max
         self._closed = False
         self._threads = [
@@ -165,8 +170,12 @@ class Database:
 
         Raise what the action raised (nothing of it is kept then), or `Refused(BUSY)` when too much waits.
         """
-        job = Job(lambda tx: action(tx, *args, **kwargs), asyncio.get_running_loop(), reading=False)
-        self._enqueue(job)
+        loop = asyncio.get_running_loop()
+        job = Job(lambda tx: action(tx, *args, **kwargs), loop, reading=False)
+        if self._engine.inline:
+            self._join_turn(job, loop)
+        else:
+            self._enqueue(job)
         return await job.future  # type: ignore[misc, no-any-return]  # A Job with a loop has an asyncio future.
 
     async def read(self, query: Action[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -175,7 +184,7 @@ class Database:
 
         On SQLite in the calling thread: a point read takes microseconds, a hop to a thread takes a hundred.
         """
-        if self._engine.reads_inline:
+        if self._engine.inline:
             return self._engine.read(lambda tx: query(tx, *args, **kwargs))
         job = Job(lambda tx: query(tx, *args, **kwargs), asyncio.get_running_loop(), reading=True)
         self._enqueue(job)
@@ -202,6 +211,8 @@ class Database:
         if self._closed:
             return
         self._closed = True
+        for loop in tuple(self._turns):
+            self._hand_over(self._turns.pop(loop))
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -209,6 +220,34 @@ class Database:
         self._engine.close()
 
     def _enqueue(self, job: Job) -> None:
-        if self._closed or self._jobs.qsize() >= self._waiting_max:
-            raise Refused(Code.BUSY, "the database has too much to do")
+        self._admit()
         self._jobs.put(job)
+
+    def _admit(self) -> None:
+        if self._closed or self._jobs.qsize() + sum(map(len, self._turns.values())) >= self._waiting_max:
+            raise Refused(Code.BUSY, "the database has too much to do")
+
+    def _join_turn(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+        """Whatever is asked for in one turn of the loop is one group, after that turn."""
+        self._admit()
+        turn = self._turns.get(loop)
+        if turn is None:
+            turn = self._turns[loop] = []
+            loop.call_soon(self._end_turn, loop)
+        turn.append(job)
+
+    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        Commit a turn's jobs here if that takes no waiting: a hop to a thread and back costs more than the commit.
+
+        Between statements the two threads would hand Python's lock to and fro, hundreds of times in a lifecycle.
+        """
+        turn = self._turns.pop(loop, [])
+        if self._jobs.empty() and self._engine.at_once(turn):
+            _settle(turn)
+        else:
+            self._hand_over(turn)
+
+    def _hand_over(self, turn: Iterable[Job]) -> None:
+        for job in turn:
+            self._jobs.put(job)

@@ -55,7 +55,7 @@ class PostgreSQL:
     """
 
     threads = THREADS
-    reads_inline = False
+    inline = False
 
     def __init__(self, url: str) -> None:
         given = make_url(url)
@@ -66,6 +66,10 @@ class PostgreSQL:
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
         )
+
+    def at_once(self, group: list[Job]) -> bool:  # noqa: ARG002  The protocol's.
+        """Never: every statement waits for the network."""
+        return False
 
     def work(self, jobs: Jobs) -> None:
         """Take one job after the other; until None comes."""

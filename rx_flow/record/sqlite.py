@@ -1,5 +1,5 @@
 """
-SQLite: one writer thread, one file, group commit. The only place that knows its pragmas.
+SQLite: one writer at a time, one file, group commit. The only place that knows its pragmas.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty
 from typing import TypeVar
@@ -21,14 +22,16 @@ R = TypeVar("R")
 
 GROUP_MAX = 128
 BUSY_TIMEOUT_MS = 10_000
+# A commit may hold the event loop up for so long; while they take longer, they are left to the writer thread.
+QUICK_SECONDS = 0.002
 
 log = logging.getLogger(__name__)
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, busy_ms: int) -> sqlite3.Connection:
     """Open the file so that a commit survives a power cut: WAL with FULL; NORMAL may lose the last ones."""
     raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
-    raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    raw.execute(f"PRAGMA busy_timeout={busy_ms}")
     raw.execute("PRAGMA journal_mode=WAL")
     raw.execute("PRAGMA synchronous=FULL")
     raw.execute("PRAGMA foreign_keys=ON")
@@ -42,16 +45,17 @@ def _engine(raw: sqlite3.Connection) -> Engine:
 
 class SQLite:
     """
-    A connection that writes, owned by the writer thread, and one that only reads.
+    A connection that writes, for whoever holds the lock, and one that only reads.
     """
 
     threads = 1
-    reads_inline = True
+    inline = True
 
     def __init__(self, url: str) -> None:
         path = make_url(url).database or ""
-        self._raw = _connect(path)
-        reader = _connect(path)
+        self._raw = _connect(path, BUSY_TIMEOUT_MS)
+        self._raw.execute("PRAGMA busy_timeout=0")  # from now on only the writer thread waits for another process
+        reader = _connect(path, BUSY_TIMEOUT_MS)
         reader.execute("PRAGMA query_only=ON")
         self._raw_reader = reader
         self._writer = _engine(self._raw)
@@ -61,6 +65,22 @@ class SQLite:
         for tx in (self._tx, self._rx):
             tx.begin()  # in SQLAlchemy's eyes only; else it rolls back by itself after some errors
         self._reading = threading.Lock()
+        self._writing = threading.Lock()
+        self._commit_seconds = 0.0  # lately
+
+    def at_once(self, group: list[Job]) -> bool:
+        """Commit a group now, unless it is large, the disk is slow, the thread is at it, or another process writes."""
+        if len(group) > GROUP_MAX or self._commit_seconds > QUICK_SECONDS or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            self._raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            return False  # The thread waits for it, or says what is wrong.
+        else:
+            self._commit(group)
+            return True
+        finally:
+            self._writing.release()
 
     def work(self, jobs: Jobs) -> None:
         """Take whatever waits, run it as one group, commit, answer; until None comes."""
@@ -76,7 +96,8 @@ class SQLite:
                     last = True
                     break
                 group.append(job)
-            self._commit(group)
+            with self._writing:
+                self._wait_and_commit(group)
             answer(group)
             if last:
                 return
@@ -107,21 +128,38 @@ class SQLite:
             engine.dispose()
             raw.close()
 
+    def _wait_and_commit(self, group: list[Job]) -> None:
+        raw = self._raw
+        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            _refuse(group, error)
+        else:
+            self._commit(group)
+        finally:
+            raw.execute("PRAGMA busy_timeout=0")
+
     def _commit(self, group: list[Job]) -> None:
         """Run a group: each job in its savepoint, all in one transaction; if that fails, every job is refused."""
         raw = self._raw
         try:
-            raw.execute("BEGIN IMMEDIATE")
             for job in group:
                 raw.execute("SAVEPOINT step")
                 # After a full disk SQLite has rolled everything back by itself; ROLLBACK TO then raises too.
                 if not job.run(self._tx):
                     raw.execute("ROLLBACK TO step")
                 raw.execute("RELEASE step")
+            begin = time.monotonic()
             raw.execute("COMMIT")
+            self._commit_seconds += (time.monotonic() - begin - self._commit_seconds) / 8
         except sqlite3.Error as error:
-            log.warning("a group of %d could not be committed: %s", len(group), error.sqlite_errorname)
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
-            for job in group:
-                job.error = Refused(Code.BUSY, "the database cannot write now")
+            _refuse(group, error)
+
+
+def _refuse(group: list[Job], error: sqlite3.Error) -> None:
+    log.warning("a group of %d could not be committed: %s", len(group), error.sqlite_errorname)
+    for job in group:
+        job.error = Refused(Code.BUSY, "the database cannot write now")

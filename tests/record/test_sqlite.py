@@ -41,10 +41,10 @@ async def test_sqlite_commits_what_waits_as_one_group(db: Database) -> None:
         raw.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
         gate.wait()
 
-    first = asyncio.ensure_future(db.transact(block))
+    first = asyncio.ensure_future(asyncio.to_thread(db.run, block))
     await asyncio.sleep(0.05)
     waiting = [asyncio.ensure_future(db.transact(note, f"{n:03d}")) for n in range(sqlite.GROUP_MAX + 10)]
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
     gate.set()
     await asyncio.gather(first, *waiting)
     assert commits == ["COMMIT"] * 3
@@ -67,8 +67,46 @@ async def test_when_sqlite_has_to_undo_a_group_nobody_is_told_otherwise(db: Data
     assert await db.transact(note, "c") == "c"
 
 
-async def test_while_another_process_holds_sqlite_the_answer_is_busy(db: Database, database_url: str) -> None:
-    await db.transact(lambda tx: tx.execute(text("PRAGMA busy_timeout=50")))
+async def test_what_is_asked_for_in_one_turn_is_one_group_in_the_loops_own_thread(db: Database) -> None:
+    commits: list[str] = []
+    threads: set[int] = set()
+
+    def traced(tx: Connection) -> None:
+        raw = tx.connection.dbapi_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        threads.add(threading.get_ident())
+
+    await asyncio.gather(db.transact(traced), *(db.transact(note, f"{n}") for n in range(5)))
+    assert commits == ["COMMIT"]
+    assert threads == {threading.get_ident()}
+
+
+async def test_while_the_disk_is_slow_the_event_loop_does_not_wait_for_it(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "QUICK_SECONDS", 0.0)
+    threads = [await db.transact(lambda _: threading.get_ident()) for _ in range(2)]
+    assert threads[0] == threading.get_ident() != threads[1]
+
+
+async def test_the_event_loop_goes_on_while_another_process_writes(db: Database, database_url: str) -> None:
+    other = sqlite3.connect(make_url(database_url).database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.ensure_future(db.transact(note, "a"))
+    for _ in range(10):
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    assert await db.read(notes) == []
+    other.execute("ROLLBACK")
+    other.close()
+    assert await waiting == "a"
+
+
+async def test_while_another_process_holds_sqlite_the_answer_is_busy(
+    db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 50)
     other = sqlite3.connect(make_url(database_url).database or "", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Refused) as caught:

@@ -130,7 +130,7 @@ async def test_when_too_much_waits_the_next_one_is_refused(database_url: str) ->
     def block(_: Connection) -> None:
         gate.wait()
 
-    workers = [asyncio.ensure_future(db.transact(block)) for _ in range(db._engine.threads)]
+    workers = [asyncio.ensure_future(asyncio.to_thread(db.run, block)) for _ in range(db._engine.threads)]
     await asyncio.sleep(0.2)
     waiting = [asyncio.ensure_future(db.transact(note, f"{n:02d}")) for n in range(20)]
     await asyncio.sleep(0)
@@ -155,14 +155,13 @@ async def test_who_stops_waiting_harms_nobody(db: Database) -> None:
 
 def test_a_loop_that_is_gone_harms_nobody(db: Database) -> None:
     gate = threading.Event()
-
-    def slow(tx: Connection) -> None:
-        gate.wait()
-        note(tx, "kept")
+    workers = [threading.Thread(target=db.run, args=(lambda _: gate.wait(),)) for _ in range(db._engine.threads)]
+    for worker in workers:
+        worker.start()
 
     async def ask_and_leave() -> None:
         asyncio.get_running_loop().call_later(0.05, asyncio.get_running_loop().stop)
-        await db.transact(slow)
+        await db.transact(note, "kept")
 
     loop = asyncio.new_event_loop()
     left = loop.create_task(ask_and_leave())
