@@ -10,10 +10,12 @@ from typing import Any
 
 import orjson
 
+from rx_flow.auth.problems import code_of
 from rx_flow.auth.site import Site, Told, recording
 from rx_flow.auth.staff import SignedIn
 from rx_flow.crypto import packages
 from rx_flow.crypto.documents import Document, issue, verify_document
+from rx_flow.crypto.errors import Untrusted
 from rx_flow.law.catalogue import drug
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
@@ -51,9 +53,7 @@ async def quote(site: Site, caller: Actor, rx: RxId, prices: Mapping[int, int]) 
     """
     async with recording(site, caller, "quote", rx=rx):
         _pharmacy(caller)
-        found = await _dossier(site, rx)
-        if found.standing.claimant != caller.institution:
-            raise Refused(Code.NOT_FOUND)
+        found = await _held_dossier(site, caller, rx)
         step = step_of(site, caller)
         decide(found.standing, Ask("settle", site.actor, step.now))
         person = found.prescription.patient
@@ -235,6 +235,22 @@ async def _dossier(site: Site, rx: RxId) -> Dossier:
     return found
 
 
+async def _held_dossier(site: Site, caller: Actor, rx: RxId) -> Dossier:
+    """The dossier, for the pharmacy that holds it; to any other it does not exist, however it stands."""
+    try:
+        found = await _dossier(site, rx)
+    except (Refused, Untrusted) as refusal:
+        if code_of(refusal) in {Code.NOT_FOUND, Code.PEER_UNREACHABLE, Code.BUSY}:
+            raise
+        facts: dict[str, Any] = orjson.loads(await _asked(site, f"/prescriptions/{rx}"))
+        if facts["claimant"] != caller.institution:
+            raise Refused(Code.NOT_FOUND) from None
+        raise
+    if found.standing.claimant != caller.institution:
+        raise Refused(Code.NOT_FOUND)
+    return found
+
+
 async def _standing(site: Site, rx: RxId, settled: Booking) -> Standing:
     """Where the platform says it stands, as far as a decision has to know."""
     facts: dict[str, Any] = orjson.loads(await _asked(site, f"/prescriptions/{rx}"))
@@ -257,7 +273,8 @@ async def _asked(site: Site, path: str) -> bytes:
     except Unreachable:
         raise Refused(Code.PEER_UNREACHABLE, "the platform") from None
     if reply.status != OK:
-        raise Refused(refusal(reply.body), "said by the platform")
+        code = refusal(reply.body)  # what is not found is not found in the same words by everybody
+        raise Refused(code, "" if code is Code.NOT_FOUND else "said by the platform")
     return reply.body
 
 

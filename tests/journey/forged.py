@@ -44,7 +44,7 @@ class Forger:
 
     def next(self, paper: Paper, who: str | SigningKey, doc: str, body: Body, **other: Any) -> Document:
         """A truly signed document; `other` puts it elsewhere than next."""
-        seq, head = self.place(paper.rx)
+        seq, head = (0, "") if "seq" in other and "prev" in other else self.place(paper.rx)
         key = self.keys.of(who) if isinstance(who, str) else who
         place: Body = {"rx": paper.rx, "seq": seq + 1, "prev": head, "at": self.people.province.now} | other
         return issue(key, doc=doc, body=body, **place)
