@@ -8,12 +8,12 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Annotated, Concatenate, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
 from rx_flow.auth.doors import Digest, Rx
 from rx_flow.auth.problems import problems
-from rx_flow.auth.site import Site, recording, site_of
+from rx_flow.auth.site import Here, Site, recording
 from rx_flow.auth.tokens import Caller
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId
@@ -28,12 +28,6 @@ Lang = Annotated[Literal["zh", "en"], Query(description="默认中文 / Chinese 
 R = TypeVar("R")
 
 
-async def _here(request: Request) -> Site:
-    """FastAPI would run a plain function in a thread, at half a millisecond each."""
-    return site_of(request)
-
-
-Here = Annotated[Site, Depends(_here)]
 Step = Callable[Concatenate[Connection, Delivery, ...], dossier.Answer]
 
 _C = Code

@@ -22,8 +22,9 @@ R = TypeVar("R")
 
 GROUP_MAX = 128
 BUSY_TIMEOUT_MS = 10_000
-# A commit may hold the event loop up for so long; while they take longer, they are left to the writer thread.
+# A commit may hold the event loop up for so long; after a longer one, the next groups are left to the writer thread.
 QUICK_SECONDS = 0.002
+LEFT = 16  # groups, for each QUICK_SECONDS that it took
 
 log = logging.getLogger(__name__)
 
@@ -66,18 +67,20 @@ class SQLite:
             tx.begin()  # in SQLAlchemy's eyes only; else it rolls back by itself after some errors
         self._reading = threading.Lock()
         self._writing = threading.Lock()
-        self._commit_seconds = 0.0  # lately
+        self._left = 0  # groups still to be left to the thread
 
     def at_once(self, group: list[Job]) -> bool:
         """Commit a group now, unless it is large, the disk is slow, the thread is at it, or another process writes."""
-        if len(group) > GROUP_MAX or self._commit_seconds > QUICK_SECONDS or not self._writing.acquire(blocking=False):
+        self._left = max(0, self._left - 1)
+        if self._left or len(group) > GROUP_MAX or not self._writing.acquire(blocking=False):
             return False
         try:
             self._raw.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:
             return False  # The thread waits for it, or says what is wrong.
         else:
-            self._commit(group)
+            took = self._commit(group)
+            self._left = LEFT * int(took / QUICK_SECONDS)
             return True
         finally:
             self._writing.release()
@@ -140,9 +143,14 @@ class SQLite:
         finally:
             raw.execute("PRAGMA busy_timeout=0")
 
-    def _commit(self, group: list[Job]) -> None:
-        """Run a group: each job in its savepoint, all in one transaction; if that fails, every job is refused."""
+    def _commit(self, group: list[Job]) -> float:
+        """
+        Run a group: each job in its savepoint, all in one transaction; if that fails, every job is refused.
+
+        Return how many seconds the disk took.
+        """
         raw = self._raw
+        begin = time.monotonic()
         try:
             for job in group:
                 raw.execute("SAVEPOINT step")
@@ -152,11 +160,11 @@ class SQLite:
                 raw.execute("RELEASE step")
             begin = time.monotonic()
             raw.execute("COMMIT")
-            self._commit_seconds += (time.monotonic() - begin - self._commit_seconds) / 8
         except sqlite3.Error as error:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
             _refuse(group, error)
+        return time.monotonic() - begin
 
 
 def _refuse(group: list[Job], error: sqlite3.Error) -> None:

@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from rx_flow.auth.doors import AreaCode, Count, Digest, Fen, Package, Pin, Reason, Rx, Strict
 from rx_flow.auth.problems import problems
-from rx_flow.auth.site import Site, recording, site_of
+from rx_flow.auth.site import Here, recording
 from rx_flow.auth.staff import Staff
 from rx_flow.auth.tokens import Caller
 from rx_flow.law.prescription import LINES_MOST
@@ -25,7 +25,6 @@ from rx_flow.settlement.insured import Insured
 from rx_flow.settlement.steps import Stated
 
 router = APIRouter()
-Here = Annotated[Site, Depends(site_of)]
 ACCEPTED = 202
 
 _C = Code

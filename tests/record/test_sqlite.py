@@ -85,7 +85,8 @@ async def test_what_is_asked_for_in_one_turn_is_one_group_in_the_loops_own_threa
 async def test_while_the_disk_is_slow_the_event_loop_does_not_wait_for_it(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite, "QUICK_SECONDS", 1e-9)
+    monkeypatch.setattr(sqlite, "LEFT", 1)
     threads = [await db.transact(lambda _: threading.get_ident()) for _ in range(2)]
     assert threads[0] == threading.get_ident() != threads[1]
 
