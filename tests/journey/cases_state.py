@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 from people import line
-from province import CHECKER, DOCTOR, HOSPITAL, OTHER_CHECKER, PHARMACY, PLATFORM, REVIEWER
+from province import CHECKER, DOCTOR, HOSPITAL, OTHER_CHECKER, OTHER_PHARMACY, PHARMACY, PLATFORM, REVIEWER
 from walk import RISKY, TIME, Walk, case
 
 from rx_flow.law.refusals import Code
@@ -59,7 +59,12 @@ async def a_claim_of_what_was_revoked(w: Walk) -> Answer:
     return await w.people.claim(w.papers["revoked"])
 
 
-@case(409, C.WRONG_STATE, {"P35010000002": ("claim", OTHER_CHECKER)})
+@case(409, C.WRONG_STATE, {PHARMACY: ("claim", CHECKER)})
+async def a_claim_of_what_has_expired(w: Walk) -> Answer:
+    return await w.people.claim(w.papers["expired"])
+
+
+@case(409, C.WRONG_STATE, {OTHER_PHARMACY: ("claim", OTHER_CHECKER)})
 async def a_claim_of_what_another_pharmacy_holds(w: Walk) -> Answer:
     return await w.people.claim(w.papers["claimed"], who=OTHER_CHECKER)
 

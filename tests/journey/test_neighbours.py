@@ -32,12 +32,10 @@ async def _ready(people: People, state: str) -> Paper:
 
 async def delivered(watch: Watch, paper: Paper, *sites: str) -> None:
     """Wait until nobody owes anything about a prescription any more."""
-    for _ in range(600):
-        query = "SELECT path FROM outbox WHERE rx = :rx AND answered_at IS NULL"
-        if not any(watch.rows(site, query, rx=paper.rx) for site in sites):
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"something about {paper.number} was never delivered")
+    query = "SELECT path FROM outbox WHERE rx = :rx AND answered_at IS NULL"
+    async with asyncio.timeout(30):
+        while any(watch.rows(site, query, rx=paper.rx) for site in sites):  # noqa: ASYNC110  A row is no event.
+            await asyncio.sleep(0.02)
 
 
 def _states(watch: Watch, paper: Paper) -> list[str]:

@@ -191,6 +191,13 @@ async def _doubts(walk: Walk) -> None:
     done(await people.approve(paper, reason="已会诊"))
     done(await people.release(paper))
     done(await people.claim(paper))
+    papers["expired"] = paper = people.paper()
+    done(await people.submit(paper, valid_days=1))
+    done(await people.approve(paper))
+    done(await people.release(paper))
+    with people.province.later(days=1):
+        swept = done(await people.post(PLATFORM, "/expire", {}, at=PLATFORM))
+    assert [one["rx"] for one in swept["expired"]] == [paper.rx]
     papers["uninsured"] = await people.reach("accepted", people.paper(UNINSURED))
 
 
