@@ -24,7 +24,7 @@ GROUP_MAX = 128
 BUSY_TIMEOUT_MS = 10_000
 # A commit may hold the event loop up for so long; after a longer one, the next groups are left to the writer thread.
 QUICK_SECONDS = 0.002
-LEFT = 16  # groups, for each QUICK_SECONDS that it took
+LEFT = 4  # groups, for each QUICK_SECONDS that it took
 
 log = logging.getLogger(__name__)
 
