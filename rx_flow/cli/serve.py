@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import logging
@@ -140,7 +139,7 @@ def run(application: Any, *, host: str, port: int) -> None:  # noqa: ANN401  Any
     gc.freeze()  # What is loaded stays: looking through it again and again takes a fifteenth of the CPU time.
     with _listening(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn passes Ctrl-C on once all is closed
         server = uvicorn.Server(config)
-        asyncio.run(server.serve(sockets=[listener]))
+        server.run(sockets=[listener])
         if not server.started:
             raise Trouble("cannot_start", tr("服务未能启动", "the services did not start"))
 

@@ -6,7 +6,6 @@ Runs one institution of a world, or all of them in one process, and writes the t
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import os
@@ -60,7 +59,7 @@ def _serve(app: ASGIApp, port: int) -> None:
     )
     gc.collect()
     gc.freeze()  # as `rx-flow serve` does
-    asyncio.run(uvicorn.Server(config).serve())
+    uvicorn.Server(config).run()  # on uvloop, as `rx-flow serve` does
 
 
 if __name__ == "__main__":
