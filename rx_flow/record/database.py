@@ -109,7 +109,7 @@ class Engine(Protocol):
     """
 
     threads: int
-    inline: bool  # reads, and tries `at_once`, in the calling thread
+    inline: bool  # reads in the calling thread
 
     def at_once(self, group: list[Job]) -> bool:
         """Run and commit a group in the calling thread; False, with nothing done, where that could take long."""
@@ -172,10 +172,7 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         job = Job(lambda tx: action(tx, *args, **kwargs), loop, reading=False)
-        if self._engine.inline:
-            self._join_turn(job, loop)
-        else:
-            self._enqueue(job)
+        self._join_turn(job, loop)
         return await job.future  # type: ignore[misc, no-any-return]  # A Job with a loop has an asyncio future.
 
     async def read(self, query: Action[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
