@@ -27,7 +27,19 @@ from rx_flow.crypto.packages import seal
 from rx_flow.crypto.tokens import access_token
 from scripts.rig.hands import STEPS, Course, Hands, addresses, learn
 from scripts.rig.servers import ROOT, running, together
-from scripts.rig.world import CHECKER, CODES, DOCTOR, HOSPITAL, INSURER, PHARMACY, PLATFORM, REVIEWER, World, world
+from scripts.rig.world import (
+    CHECKER,
+    CLERK,
+    CODES,
+    DOCTOR,
+    HOSPITAL,
+    INSURER,
+    PHARMACY,
+    PLATFORM,
+    REVIEWER,
+    World,
+    world,
+)
 
 TOKEN_SECONDS = 24 * 3600
 # Not asked: whether a schema-valid request is accepted. Most are rightly refused, by state, relation or the law.
@@ -81,7 +93,7 @@ async def _doors(place: World, urls: dict[str, str]) -> tuple[list[Door], dict[s
         hands = Hands(place, urls, client)
         courses = await _stock(hands)
         tokens = {}
-        for code, who in ((HOSPITAL, DOCTOR), (HOSPITAL, REVIEWER), (PHARMACY, CHECKER)):
+        for code, who in ((HOSPITAL, DOCTOR), (HOSPITAL, REVIEWER), (PHARMACY, CHECKER), (INSURER, CLERK)):
             body = {"person": who, "password": place.passwords[who]}
             tokens[who] = (await client.post(f"{urls[code]}/staff/sign-in", json=body)).json()["token"]
     rxs = [course.rx for course in courses]
@@ -93,6 +105,7 @@ async def _doors(place: World, urls: dict[str, str]) -> tuple[list[Door], dict[s
         Door("platform, as a pharmacy", urls[PLATFORM], sold[PLATFORM], ()),
         Door("pharmacy, as a pharmacist", urls[PHARMACY], tokens[CHECKER], (place.pins[CHECKER],)),
         Door("settlement, as a pharmacy", urls[INSURER], sold[INSURER], ()),
+        Door("settlement, as its staff", urls[INSURER], tokens[CLERK], (place.pins[CLERK],)),
     ]
     return doors, real
 
