@@ -11,13 +11,13 @@ from fastapi import APIRouter, Path, Query, Response
 
 from rx_flow.auth.doors import Digest, Rx
 from rx_flow.auth.problems import problems
+from rx_flow.auth.shapes import DocumentOut
 from rx_flow.auth.site import recording
 from rx_flow.auth.staff import SignedIn, Staff
 from rx_flow.hospital import actions, papers, steps, views
 from rx_flow.hospital.routes_models import (
     Approve,
     BecameOut,
-    DocumentOut,
     ListedOut,
     ListOut,
     OpenedOut,
@@ -32,7 +32,7 @@ from rx_flow.hospital.routes_models import (
 from rx_flow.hospital.slip import slip
 from rx_flow.hospital.views import Delivery
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.standing import SHANGHAI, RxId, State
+from rx_flow.law.standing import RxId, State
 from rx_flow.record import audit
 
 C = Code
@@ -151,12 +151,7 @@ async def opened(rx: RxPath, staff: Staff) -> OpenedOut:
     return OpenedOut(
         **dict(ListedOut.of(standing)),
         **delivered(sent),
-        documents=[
-            DocumentOut(
-                seq=one.seq, document=one.digest, doc=one.doc, at=one.at.astimezone(SHANGHAI), by=one.by, body=one.body
-            )
-            for one in documents
-        ],
+        documents=[DocumentOut.of(one) for one in documents],
     )
 
 

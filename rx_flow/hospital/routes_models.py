@@ -7,14 +7,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from rx_flow.auth.doors import Count, Day, Digest, Dose, InstitutionCode, Pin, Reason, Strict, Text, Word
+from rx_flow.auth.shapes import DocumentOut, FindingOut, examples
 from rx_flow.hospital.slip import Slip
 from rx_flow.hospital.steps import Done
 from rx_flow.hospital.views import Became, Delivery, Sent
 from rx_flow.law import prescription as law
-from rx_flow.law.review import Finding
 from rx_flow.law.standing import SHANGHAI, Area, Standing, State
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,40}$"), Field(examples=["MZ20261123-0042"])]
@@ -35,10 +35,6 @@ _LINE = {
     "route": "静脉滴注",
     "days": 21,
 }
-
-
-def _examples(*found: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": list(found)})
 
 
 class PatientIn(Strict):
@@ -87,7 +83,7 @@ class Submit(Strict):
     A prescription to be signed. The same number again is the correction of one that was sent back.
     """
 
-    model_config = _examples(
+    model_config = examples(
         {
             "number": "MZ20261123-0042",
             "department": "肿瘤内科",
@@ -130,7 +126,7 @@ class Approve(Strict):
     The first pharmacist's PIN, and why a serious finding is accepted, if there is one.
     """
 
-    model_config = _examples({"pin": "482915", "reason": "已与责任医师确认用药方案"})
+    model_config = examples({"pin": "482915", "reason": "已与责任医师确认用药方案"})
     pin: Pin
     reason: Reason = ""
 
@@ -140,7 +136,7 @@ class WithReason(Strict):
     A PIN, and the reason that is owed.
     """
 
-    model_config = _examples({"pin": "482915", "reason": "剂量有误，请更正"})
+    model_config = examples({"pin": "482915", "reason": "剂量有误，请更正"})
     pin: Pin
     reason: Reason
 
@@ -150,28 +146,8 @@ class Release(Strict):
     The pharmacy that the patient nominates, if any.
     """
 
-    model_config = _examples({"nominated": "P35010000001"}, {})
+    model_config = examples({"nominated": "P35010000001"}, {})
     nominated: InstitutionCode | None = None
-
-
-class FindingOut(BaseModel):
-    """
-    One thing that a reviewer should know; `line` is null for the whole prescription.
-    """
-
-    check: str = Field(examples=["duration"])
-    severity: str = Field(examples=["warning"])
-    line: int | None
-    text_zh: str
-    text_en: str
-
-
-def findings_out(findings: tuple[Finding, ...]) -> list[FindingOut]:
-    """Return findings as they are shown."""
-    return [
-        FindingOut(check=one.check, severity=one.severity, line=one.line, text_zh=one.text_zh, text_en=one.text_en)
-        for one in findings
-    ]
 
 
 class StepOut(BaseModel):
@@ -198,7 +174,7 @@ class StepOut(BaseModel):
             document=done.document,
             status=done.delivery,
             valid_until=standing.valid_until.astimezone(SHANGHAI),
-            findings=findings_out(done.findings),
+            findings=[FindingOut.of(one) for one in done.findings],
         )
 
 
@@ -261,19 +237,6 @@ class ListOut(BaseModel):
     """
 
     prescriptions: list[ListedOut]
-
-
-class DocumentOut(BaseModel):
-    """
-    One document of the dossier, opened and verified.
-    """
-
-    seq: int
-    document: Digest
-    doc: str = Field(examples=["opinion1"])
-    at: datetime
-    by: str = Field(examples=["HY350100000001"])
-    body: dict[str, Any]
 
 
 class OpenedOut(ListedOut):

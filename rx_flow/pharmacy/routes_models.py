@@ -7,11 +7,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from rx_flow.auth.doors import Count, Day, Digest, Fen, PersonCode, Pin, Reason, Rx, Strict
-from rx_flow.crypto.documents import Document
-from rx_flow.law.review import Finding
+from rx_flow.auth.shapes import DocumentOut, FindingOut, examples
 from rx_flow.law.standing import SHANGHAI, Standing, State
 from rx_flow.pharmacy.holdings import Held, Wanted
 from rx_flow.pharmacy.reading import Became, Opened, Status
@@ -28,16 +27,12 @@ RX = Field(examples=["350100-7M2K9Q4T1V8B3XHR"])
 SEALED_STATEMENT: dict[str, Any] = {"total_fen": 258_000, "fund_fen": 180_600, "patient_fen": 77_400}
 
 
-def _examples(*found: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": list(found)})
-
-
 class Claim(Strict):
     """
     The code that the patient shows, or a prescription that this pharmacy was nominated for: one of the two.
     """
 
-    model_config = _examples({"code": "7M2K9-Q4T1V-8B3XH-R6CNE"}, {"rx": "350100-7M2K9Q4T1V8B3XHR"})
+    model_config = examples({"code": "7M2K9-Q4T1V-8B3XH-R6CNE"}, {"rx": "350100-7M2K9Q4T1V8B3XHR"})
     code: PickupCode | None = None
     rx: Rx | None = None
 
@@ -47,7 +42,7 @@ class Accept(Strict):
     The second pharmacist's PIN, and why a serious finding is accepted, if there is one.
     """
 
-    model_config = _examples({"pin": "482915", "reason": "已核对医院审核意见"})
+    model_config = examples({"pin": "482915", "reason": "已核对医院审核意见"})
     pin: Pin
     reason: Reason = ""
 
@@ -57,7 +52,7 @@ class WithReason(Strict):
     A PIN, and the reason that is owed.
     """
 
-    model_config = _examples({"pin": "482915", "reason": "用法用量有疑问，未能联系到医师"})
+    model_config = examples({"pin": "482915", "reason": "用法用量有疑问，未能联系到医师"})
     pin: Pin
     reason: Reason
 
@@ -67,7 +62,7 @@ class Because(Strict):
     The reason that is owed.
     """
 
-    model_config = _examples({"reason": "本店暂无库存"})
+    model_config = examples({"reason": "本店暂无库存"})
     reason: Reason
 
 
@@ -85,7 +80,7 @@ class Quote(Strict):
     The prices of every line.
     """
 
-    model_config = _examples({"prices": [{"n": 1, "unit_price_fen": 129_000}]})
+    model_config = examples({"prices": [{"n": 1, "unit_price_fen": 129_000}]})
     prices: list[Price] = Field(min_length=1, max_length=5)
 
 
@@ -118,7 +113,7 @@ class Dispense(Strict):
     Who picked, and what is handed out; whose PIN it is has checked it.
     """
 
-    model_config = _examples(
+    model_config = examples(
         {
             "pin": "482915",
             "picker": "HY350100000012",
@@ -136,23 +131,6 @@ class Dispense(Strict):
     pin: Pin
     picker: PersonCode
     lots: list[LotIn] = Field(min_length=1, max_length=100)
-
-
-class FindingOut(BaseModel):
-    """
-    One thing that a reviewer should know; `line` is null for the whole prescription.
-    """
-
-    check: str = Field(examples=["duration"])
-    severity: str = Field(examples=["warning"])
-    line: int | None
-    text_zh: str
-    text_en: str
-
-    @classmethod
-    def of(cls, one: Finding) -> FindingOut:
-        """Return a finding as it is shown."""
-        return cls(check=one.check, severity=one.severity, line=one.line, text_zh=one.text_zh, text_en=one.text_en)
 
 
 class StepOut(BaseModel):
@@ -279,26 +257,6 @@ class QueueOut(BaseModel):
                 )
                 for standing, lines in found
             ]
-        )
-
-
-class DocumentOut(BaseModel):
-    """
-    One document of the dossier, opened and verified.
-    """
-
-    seq: int
-    document: Digest
-    doc: str = Field(examples=["opinion1"])
-    at: datetime
-    by: str = Field(examples=["HY350100000001"])
-    body: dict[str, Any]
-
-    @classmethod
-    def of(cls, one: Document) -> DocumentOut:
-        """Return a document as it is shown."""
-        return cls(
-            seq=one.seq, document=one.digest, doc=one.doc, at=one.at.astimezone(SHANGHAI), by=one.by, body=one.body
         )
 
 
