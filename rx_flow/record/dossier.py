@@ -7,10 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.crypto.documents import Document
-from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, State
 from rx_flow.record.statements import Prepared, Row, insert_into
 from rx_flow.record.tables import document as _document
@@ -89,11 +88,6 @@ _PUT = Prepared(insert_into(_package))
 _PACKAGES = Prepared(
     select(_p.first_seq, _p.body).where(_p.area == bindparam("area"), _p.rx == bindparam("rx")).order_by(_p.first_seq)
 )
-_REPLACE = Prepared(
-    update(_package)
-    .where(_p.area == bindparam("k_area"), _p.rx == bindparam("k_rx"), _p.first_seq == bindparam("k_seq"))
-    .values(body=bindparam("body"))
-)
 
 
 def keep(
@@ -164,12 +158,3 @@ def packages(tx: Connection, rx: str) -> tuple[Package, ...]:
     Return the packages of `rx`, in the order of their documents.
     """
     return tuple(Package(*row) for row in _PACKAGES.all(tx, {"area": rx[:6], "rx": rx}))
-
-
-def replace_package(tx: Connection, rx: str, package: Package) -> None:
-    """
-    Put a package in the place of the same one with fewer recipients; raise `Refused(NOT_FOUND)` if there is none.
-    """
-    done = _REPLACE.run(tx, {"k_area": rx[:6], "k_rx": rx, "k_seq": package.first_seq, "body": package.body})
-    if done != 1:
-        raise Refused(Code.NOT_FOUND, "package")

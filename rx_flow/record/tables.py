@@ -126,7 +126,7 @@ document = Table(
     UniqueConstraint("area", "digest"),
 )
 
-# Sealed packages as they came; only recipients are ever added.
+# Sealed packages exactly as they came; recipients are added only to the copy that is handed out.
 package = Table(
     "package",
     metadata,

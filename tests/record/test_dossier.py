@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from walking import DOCTOR, NOW, PHARMACY, available, document, draft, rx_of
 
-from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import State
 from rx_flow.record import dossier
 from rx_flow.record.database import Database
@@ -57,10 +56,6 @@ def test_packages_come_in_the_order_of_their_documents(db: Database) -> None:
         db.run(dossier.put_package, RX, package)
     db.run(dossier.put_package, rx_of(2), Package(1, "another's"))
 
-    db.run(dossier.replace_package, RX, Package(1, "one, with a recipient more"))
-    assert db.look(dossier.packages, RX) == (Package(1, "one, with a recipient more"), Package(4, "four"))
+    assert db.look(dossier.packages, RX) == (Package(1, "one"), Package(4, "four"))
     with pytest.raises(IntegrityError):
         db.run(dossier.put_package, RX, Package(1, "again"))
-    with pytest.raises(Refused) as caught:
-        db.run(dossier.replace_package, RX, Package(2, "none there"))
-    assert caught.value.code is Code.NOT_FOUND
