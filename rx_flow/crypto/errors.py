@@ -39,6 +39,15 @@ class Reason(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     SIGNER_MISMATCH = "signer_mismatch"  # `by` or `iss` is not whom the certificate names
     TIME_MISMATCH = "time_mismatch"  # `at` is not the signing time of the header
+    # The dossier.
+    NO_DOCUMENTS = "no_documents"
+    FOREIGN_DOSSIER = "foreign_dossier"  # all of it another prescription's, shown as this one's
+    FOREIGN_DOCUMENT = "foreign_document"  # one of another prescription's among those of this one
+    DOCUMENT_MISSING = "document_missing"  # cut out of the chain
+    DOCUMENT_TWICE = "document_twice"  # two documents for one place
+    OUT_OF_ORDER = "out_of_order"
+    BROKEN_CHAIN = "broken_chain"  # `prev` names another document than the one that stands before
+    CUT_SHORT = "cut_short"  # the last document is not the one that is known to be the last
     # Packages.
     UNKNOWN_READER = "unknown_reader"  # no certificate to seal for this institution
     NOT_FOR_US = "not_for_us"
