@@ -84,7 +84,7 @@ STATUS: dict[Code, int] = {
 # What the client is told of a proof that does not hold; whatever is not named is a bad document.
 _R = Reason
 _UNTRUSTED: dict[Reason, Code] = {
-    _R.TOO_LARGE: Code.TOO_LARGE,
+    **dict.fromkeys((_R.TOO_LARGE, _R.HEADER_TOO_LARGE), Code.TOO_LARGE),
     _R.NOT_FOR_US: Code.NOT_FOR_US,
     **dict.fromkeys((_R.BAD_SIGNATURE, _R.SIGNATURE_RANGE, _R.SIGNATURE_MALLEABLE), Code.BAD_SIGNATURE),
     **dict.fromkeys((_R.UNKNOWN_SIGNER, _R.UNTRUSTED_CHAIN, _R.WRONG_USAGE, _R.BAD_CERTIFICATE), Code.UNKNOWN_SIGNER),

@@ -14,17 +14,25 @@ class Reason(StrEnum):
 
     # The form.
     TOO_LARGE = "too_large"
+    HEADER_TOO_LARGE = "header_too_large"
     MALFORMED = "malformed"  # not the shape that its kind must have
     BAD_ENCODING = "bad_encoding"  # base64url with padding, unused bits or foreign characters
     BAD_JSON = "bad_json"  # not JSON, or with floats, NaN or numbers beyond 2^53
     DUPLICATE_MEMBER = "duplicate_member"  # one name twice in one JSON object
     NOT_CANONICAL = "not_canonical"  # JSON that could have been written in another way
     # The header.
-    WRONG_ALGORITHM = "wrong_algorithm"  # `none`, HS*, or any other that no suite names for this purpose
+    UNSIGNED = "unsigned"  # `alg` is `none`, in whatever spelling
+    SHARED_SECRET = "shared_secret"  # noqa: S105  `alg` is an HMAC: whoever can check it could have made it
+    WRONG_ALGORITHM = "wrong_algorithm"  # any other that no suite names for this purpose, or not that of the key
     WRONG_TYPE = "wrong_type"  # a token given as a document, or the reverse
     UNKNOWN_CRITICAL = "unknown_critical"  # `crit`: we know no extension that must be understood
     UNENCODED_PAYLOAD = "unencoded_payload"  # `b64`
-    FOREIGN_KEY = "foreign_key"  # the token brings its own key or says where to find it: jwk, jku, x5u, x5c, kid, x5t
+    SECOND_SIGNATURE = "second_signature"  # a form that can carry several: the JSON one, or a fourth part
+    FOREIGN_KEY = "foreign_key"  # it brings the key to check it with: jwk, x5c
+    KEY_ADDRESS = "key_address"  # it says where to fetch the key from: jku, x5u
+    KEY_NAME = "key_name"  # it names the key in a way that is not ours: kid, x5t
+    COMPRESSED = "compressed"  # `zip`: a little that becomes a lot
+    PASSWORD_BASED = "password_based"  # noqa: S105  PBES2, whose sender chooses how long we are to work
     UNKNOWN_HEADER = "unknown_header"  # a member that the profile does not have, or lacks one that it has
     UNKNOWN_SUITE = "unknown_suite"
     # The signer and the signature.
@@ -48,11 +56,15 @@ class Reason(StrEnum):
     OUT_OF_ORDER = "out_of_order"
     BROKEN_CHAIN = "broken_chain"  # `prev` names another document than the one that stands before
     CUT_SHORT = "cut_short"  # the last document is not the one that is known to be the last
+    # Commitments.
+    BAD_DISCLOSURE = "bad_disclosure"  # matches no commitment, twice, or written in another way
+    WITHHELD = "withheld"  # a commitment without its disclosure, where the whole document is needed
     # Packages.
     UNKNOWN_READER = "unknown_reader"  # no certificate to seal for this institution
     NOT_FOR_US = "not_for_us"
     BAD_PACKAGE = "bad_package"  # key unwrap or authentication failed; deliberately not told apart
     WRONG_PRESCRIPTION = "wrong_prescription"  # sealed for another prescription
+    TAG_LENGTH = "tag_length"  # an authentication tag that is not whole
     BAD_POINT = "bad_point"  # the ephemeral key is not a point of the curve
     # Tokens.
     TOKEN_EXPIRED = "token_expired"  # noqa: S105  a reason, not a secret

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from joserfc.errors import DecodeError
 from joserfc.jwe import JWERegistry
 
-from rx_flow.crypto import canonical, suites
+from rx_flow.crypto import canonical, compact, suites
 from rx_flow.crypto.certificates import OpenKey
 from rx_flow.crypto.compact import decode, encode
 from rx_flow.crypto.errors import Reason, Untrusted
@@ -80,9 +80,9 @@ def open_package(package: str, key: OpeningKey, *, rx: str) -> tuple[str, ...]:
     try:
         plain = _CONTENT.decrypt(
             decode(_utf8(found["ciphertext"])),
-            _part(found["tag"], _TAG),
+            decode(_utf8(found["tag"])),
             cek=cek,
-            iv=_part(found["iv"], _IV),
+            iv=decode(_utf8(found["iv"])),
             aad=_utf8(found["protected"]),
         )
     except DecodeError:
@@ -147,14 +147,15 @@ def _parse(package: str, *, rx: str) -> Package:
     found = _object(canonical.read(_utf8(package)), _MEMBERS)
     _texts(found, _MEMBERS - {"recipients"})
     if len(found["protected"]) > _HEADER_MAX:
-        raise Untrusted(Reason.TOO_LARGE, "header")
-    header = canonical.read(decode(_utf8(found["protected"])))
-    protected = _object(header, _PROTECTED)
+        raise Untrusted(Reason.HEADER_TOO_LARGE)
+    protected = _header(canonical.read(decode(_utf8(found["protected"]))), _PROTECTED)
     if protected["typ"] != TYPE:
         raise Untrusted(Reason.WRONG_TYPE)
     suites.of_package(protected["alg"], protected["enc"])
     if protected["rx"] != rx:
         raise Untrusted(Reason.WRONG_PRESCRIPTION)
+    _part(found["iv"], _IV)
+    _part(found["tag"], _TAG, Reason.TAG_LENGTH)
     recipients = found["recipients"]
     if not isinstance(recipients, list) or not recipients:
         raise Untrusted(Reason.MALFORMED, "recipients")
@@ -163,13 +164,20 @@ def _parse(package: str, *, rx: str) -> Package:
     for each in recipients:
         entry = _object(each, _RECIPIENT)
         _texts(entry, {"encrypted_key"})
-        inner = _object(entry["header"], {"epk", "kid"})
+        inner = _header(entry["header"], {"epk", "kid"})
         epk = _object(inner["epk"], _EPK)
         _texts(inner, {"kid"})
         _texts(epk, _EPK)
         if (epk["kty"], epk["crv"]) != ("EC", suites.DEFAULT.curve):
             raise Untrusted(Reason.UNKNOWN_SUITE, "epk")
     return found
+
+
+def _header(value: object, members: set[str]) -> Package:
+    """The members of a header: what is an attack by its name alone is told first."""
+    if isinstance(value, dict):
+        compact.refuse(value.keys() - members)
+    return _object(value, members)
 
 
 def _object(value: object, members: set[str]) -> Package:
@@ -183,10 +191,10 @@ def _texts(found: Package, names: set[str]) -> None:
         raise Untrusted(Reason.MALFORMED, "not text")
 
 
-def _part(text: str, size: int) -> bytes:
+def _part(text: str, size: int, otherwise: Reason = Reason.MALFORMED) -> bytes:
     data = decode(_utf8(text))
     if len(data) != size:
-        raise Untrusted(Reason.MALFORMED, "length")
+        raise Untrusted(otherwise, "length")
     return data
 
 

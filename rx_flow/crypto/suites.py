@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from rx_flow.crypto import compact
 from rx_flow.crypto.errors import Reason, Untrusted
 
 # How many expensive operations this process has done; a benchmark reads it and prices them at the bare library's cost.
@@ -66,7 +67,7 @@ def of_signature(alg: object) -> Suite:
     """
     suite = _BY_SIGNATURE.get(alg) if isinstance(alg, str) else None
     if suite is None:
-        raise Untrusted(Reason.WRONG_ALGORITHM)
+        raise Untrusted(compact.strange(alg, Reason.WRONG_ALGORITHM))
     return suite
 
 
@@ -76,7 +77,7 @@ def of_package(alg: object, enc: object) -> Suite:
     """
     suite = _BY_PACKAGE.get((alg, enc)) if isinstance(alg, str) and isinstance(enc, str) else None
     if suite is None:
-        raise Untrusted(Reason.UNKNOWN_SUITE)
+        raise Untrusted(compact.strange(alg, Reason.UNKNOWN_SUITE))
     return suite
 
 

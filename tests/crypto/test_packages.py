@@ -207,9 +207,9 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], dict[str, Any]], Reason]] = [
     (lambda found: {**found, "iv": ""}, R.MALFORMED),
     (lambda found: {**found, "iv": b64(bytes(8))}, R.MALFORMED),
     (lambda found: {**found, "iv": b64(bytes(16))}, R.MALFORMED),
-    (lambda found: {**found, "tag": b64(decode(found["tag"])[:12])}, R.MALFORMED),
-    (lambda found: {**found, "tag": b64(decode(found["tag"])[:4])}, R.MALFORMED),
-    (lambda found: {**found, "tag": ""}, R.MALFORMED),
+    (lambda found: {**found, "tag": b64(decode(found["tag"])[:12])}, R.TAG_LENGTH),
+    (lambda found: {**found, "tag": b64(decode(found["tag"])[:4])}, R.TAG_LENGTH),
+    (lambda found: {**found, "tag": ""}, R.TAG_LENGTH),
     (lambda found: {**found, "tag": found["tag"] + "="}, R.BAD_ENCODING),
     (lambda found: {**found, "ciphertext": found["ciphertext"] + "="}, R.BAD_ENCODING),
     (lambda found: {**found, "ciphertext": "文"}, R.BAD_ENCODING),
@@ -219,18 +219,20 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], dict[str, Any]], Reason]] = [
     (lambda found: {**found, "protected": "e30="}, R.BAD_ENCODING),
     (lambda found: {**found, "protected": b64("[]")}, R.MALFORMED),
     (lambda found: {**found, "protected": b64("{}")}, R.MALFORMED),
-    (lambda found: {**found, "protected": "A" * 2000}, R.TOO_LARGE),
-    (lambda found: {**found, "protected": protected(zip="DEF")}, R.MALFORMED),
-    (lambda found: {**found, "protected": protected(crit=["rx"])}, R.MALFORMED),
-    (lambda found: {**found, "protected": protected(p2c=2**31 - 1, p2s="AA")}, R.MALFORMED),
-    (lambda found: {**found, "protected": protected(p2c=10**9)}, R.MALFORMED),
-    (lambda found: {**found, "protected": protected(jku="http://127.0.0.1/")}, R.MALFORMED),
+    (lambda found: {**found, "protected": "A" * 2000}, R.HEADER_TOO_LARGE),
+    (lambda found: {**found, "protected": protected(zip="DEF")}, R.COMPRESSED),
+    (lambda found: {**found, "protected": protected(crit=["rx"])}, R.UNKNOWN_CRITICAL),
+    (lambda found: {**found, "protected": protected(p2c=2**31 - 1, p2s="AA")}, R.PASSWORD_BASED),
+    (lambda found: {**found, "protected": protected(p2c=10**9)}, R.PASSWORD_BASED),
+    (lambda found: {**found, "protected": protected(jku="http://127.0.0.1/")}, R.KEY_ADDRESS),
     (lambda found: {**found, "protected": protected(typ="JWE")}, R.WRONG_TYPE),
     (lambda found: {**found, "protected": protected(typ=None)}, R.WRONG_TYPE),
     *(
         (lambda found, alg=alg: {**found, "protected": protected(alg=alg)}, R.UNKNOWN_SUITE)
-        for alg in ("dir", "none", "ECDH-ES", "ECDH-ES+A128KW", "A256KW", "RSA1_5", "PBES2-HS256+A128KW", None, 1, [1])
+        for alg in ("dir", "ECDH-ES", "ECDH-ES+A128KW", "A256KW", "RSA1_5", None, 1, [1])
     ),
+    (lambda found: {**found, "protected": protected(alg="none")}, R.UNSIGNED),
+    (lambda found: {**found, "protected": protected(alg="PBES2-HS256+A128KW")}, R.PASSWORD_BASED),
     *(
         (lambda found, enc=enc: {**found, "protected": protected(enc=enc)}, R.UNKNOWN_SUITE)
         for enc in ("A128GCM", "A256CBC-HS512", "none", None, ["A256GCM"])
@@ -246,8 +248,8 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], dict[str, Any]], Reason]] = [
     (lambda found: {**found, "recipients": [{**found["recipients"][0], "encrypted_key": ""}]}, R.MALFORMED),
     (lambda found: {**found, "recipients": [{**found["recipients"][0], "encrypted_key": B32}]}, R.MALFORMED),
     (lambda found: {**found, "recipients": entry(found, kid=1)}, R.MALFORMED),
-    (lambda found: {**found, "recipients": entry(found, alg="dir")}, R.MALFORMED),
-    (lambda found: {**found, "recipients": entry(found, apu="AA")}, R.MALFORMED),
+    (lambda found: {**found, "recipients": entry(found, alg="dir")}, R.UNKNOWN_HEADER),
+    (lambda found: {**found, "recipients": entry(found, apu="AA")}, R.UNKNOWN_HEADER),
     (lambda found: {**found, "recipients": entry(found, epk="x")}, R.MALFORMED),
     (lambda found: {**found, "recipients": epk(found, d="AA")}, R.MALFORMED),
     (lambda found: {**found, "recipients": epk(found, x=1)}, R.MALFORMED),
