@@ -32,7 +32,7 @@ class Reason(StrEnum):
     KEY_ADDRESS = "key_address"  # it says where to fetch the key from: jku, x5u
     KEY_NAME = "key_name"  # it names the key in a way that is not ours: kid, x5t
     COMPRESSED = "compressed"  # `zip`: a little that becomes a lot
-    PASSWORD_BASED = "password_based"  # noqa: S105  PBES2, whose sender chooses how long we are to work
+    PASSWORD_BASED = "password_based"  # noqa: S105  where the sender chooses how long we are to work (PBES2)
     UNKNOWN_HEADER = "unknown_header"  # a member that the profile does not have, or lacks one that it has
     UNKNOWN_SUITE = "unknown_suite"
     # The signer and the signature.
