@@ -125,7 +125,7 @@ def make(keys: Path, directory: Directory, *, now: datetime, force: bool = False
     institutions = [one for kind in Kind for one in directory.of_kind(kind)]
     made = authority.init(
         keys,
-        [authority.InstitutionSpec(one.code, one.kind.role, one.name) for one in institutions],
+        [authority.InstitutionSpec(one.code, one.kind.role, one.name, one.area) for one in institutions],
         [
             authority.PersonSpec(person.id, person.role, person.institution, person.name)
             for one in institutions

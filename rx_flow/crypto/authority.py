@@ -23,9 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from rx_flow.crypto import locked, suites
+from rx_flow.crypto import suites
 from rx_flow.crypto.certificates import DEVELOPMENT, EXTENDED_USAGE, KEY_USAGE, KEY_USAGE_BITS, Purpose
-from rx_flow.crypto.keyring import KEYS_FILE, SECRET_BYTES, SECRETS, STAFF
+from rx_flow.crypto.keyrings import files, locked
+from rx_flow.crypto.keyrings.files import KEYS_FILE, STAFF
 
 PASSPHRASE_FILE = "dev-passphrase"  # noqa: S105  the name of a file, not a secret
 PINS_FILE = "dev-pins.json"
@@ -40,12 +41,20 @@ PIN_DIGITS = 6
 @dataclass(frozen=True, slots=True)
 class InstitutionSpec:
     """
-    An institution to be certified: national code, role (a word of `law.Role`), name.
+    An institution to be certified: national code, role (a word of `law.Role`), name, and its pooling area (统筹区).
+
+    Without an area it is that of its code: the six digits after the letter.
     """
 
     code: str
     role: str
     name: str
+    area: str = ""
+
+    @property
+    def pooling_area(self) -> str:
+        """The pooling area that the institution belongs to."""
+        return self.area or self.code[1:7]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +106,14 @@ def init(
     issuer = _root(keys, secret, now=now, force=force)
     pins = {} if force else development_pins(keys)
     made_institutions = []
+    institutions = tuple(institutions)
+    areas = {one.pooling_area for one in institutions}
     for one in institutions:
         if force or not (keys / one.code / KEYS_FILE).exists():
-            _institution(keys, one, issuer, passphrase=secret)
+            _institution(keys, one, issuer, passphrase=secret, logs=files.logs_of(one.role, areas))
             made_institutions.append(one.code)
+        else:
+            files.add_logs(keys / one.code, secret, files.logs_of(one.role, areas))
     made_people = []
     for person in people:
         if force or not _person_file(keys, person).exists():
@@ -141,7 +154,7 @@ def _root(keys: Path, passphrase: str, *, now: datetime, force: bool) -> _Issuer
         found = locked.unlock(path.read_bytes(), passphrase, owner=ROOT_NAME)
         private = load_der_private_key(found["root.key"], password=None)
         assert isinstance(private, suites.PrivateKey)  # noqa: S101  authenticated: it was written below
-        return _Issuer(private, x509.load_der_x509_certificate(found["root.crt"]), begins)
+        return _Issuer(private, x509.load_der_x509_certificate(bytes(found["root.crt"])), begins)
     private = suites.generate()
     name = x509.Name(
         [x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"), x509.NameAttribute(NameOID.COMMON_NAME, ROOT_NAME)]
@@ -159,15 +172,16 @@ def _root(keys: Path, passphrase: str, *, now: datetime, force: bool) -> _Issuer
     return _Issuer(private, root, begins)
 
 
-def _institution(keys: Path, one: InstitutionSpec, issuer: _Issuer, *, passphrase: str) -> None:
+def _institution(keys: Path, one: InstitutionSpec, issuer: _Issuer, *, passphrase: str, logs: Iterable[str]) -> None:
     who = PersonSpec(one.code, one.role, one.code, one.name)
-    secret = {name: secrets.token_bytes(SECRET_BYTES) for name in SECRETS}
+    secret = files.fresh(logs)
     for name, purpose in (("seal", Purpose.DOCUMENT), ("open", Purpose.PACKAGE), ("token", Purpose.TOKEN)):
         private = suites.generate()
         certificate = _issue(issuer, who, private.public_key(), purpose)
         secret |= {f"{name}.key": _der(private), f"{name}.crt": certificate.public_bytes(Encoding.DER)}
         _publish(keys, f"{one.code}.{name}", certificate)
     locked.write(keys / one.code / KEYS_FILE, locked.lock(secret, passphrase, owner=one.code))
+    files.publish_logs(keys, one.code, secret)
 
 
 def _person(keys: Path, person: PersonSpec, issuer: _Issuer, *, pin: str) -> None:

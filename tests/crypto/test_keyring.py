@@ -19,10 +19,13 @@ from forge import DOCTOR, HOSPITAL, NOW, PHARMACIST, PHARMACY, House, leaf, root
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rx_flow.crypto import authority, canonical, keyring, locked
+from rx_flow.crypto import authority, canonical
 from rx_flow.crypto.certificates import Certified, Purpose, describe
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
-from rx_flow.crypto.keyring import AtRest, Keyring, OpeningKey, SigningKey
+from rx_flow.crypto.keyrings import files, locked
+from rx_flow.crypto.keyrings.keys import AtRest, OpeningKey, SigningKey
+from rx_flow.crypto.keyrings.opaque import Secret
+from rx_flow.crypto.keyrings.ring import SECRET_BYTES, Keyring
 
 SPEC = authority.InstitutionSpec(HOSPITAL, "hospital", "榕城医院")
 PERSON = authority.PersonSpec(DOCTOR, "prescriber", HOSPITAL, "林医生")
@@ -35,7 +38,7 @@ def test_an_institution_has_a_key_for_each_purpose(house: House) -> None:
     assert (ring.seal.purpose, ring.token.purpose) == (Purpose.DOCUMENT, Purpose.TOKEN)
     keys = [key._private.private_numbers().private_value for key in (ring.seal, ring.token, ring.opening)]
     assert len(set(keys)) == 3
-    assert len(set(ring._secrets.values())) == len(ring._secrets) == 5
+    assert len({one.reveal() for one in ring._secrets.values()}) == len(ring._secrets) == 5
     assert len(ring.access_token_secret) == 32
     assert ring.is_development
 
@@ -44,22 +47,22 @@ def test_the_wrong_passphrase_or_pin_opens_nothing(house: House) -> None:
     with pytest.raises(WrongPin):
         Keyring.load(house.folder / HOSPITAL, house.passphrase + "x")
     with pytest.raises(WrongPin):
-        keyring.unlock(house.folder / HOSPITAL, DOCTOR, "wrong")
+        files.unlock(house.folder / HOSPITAL, DOCTOR, "wrong")
     pin = house.pins[PHARMACIST]
-    assert keyring.unlock(house.folder / PHARMACY, PHARMACIST, pin).id == PHARMACIST
+    assert files.unlock(house.folder / PHARMACY, PHARMACIST, pin).id == PHARMACIST
     with pytest.raises(FileNotFoundError):
-        keyring.unlock(house.folder / HOSPITAL, PHARMACIST, pin)
+        files.unlock(house.folder / HOSPITAL, PHARMACIST, pin)
 
 
 @pytest.mark.parametrize("person", ["", "..", "../staff/" + DOCTOR, "a/b", "a\0b", "*", DOCTOR + ".locked.json"])
 def test_a_persons_identifier_never_becomes_a_path(house: House, person: str) -> None:
     with pytest.raises(FileNotFoundError):
-        keyring.unlock(house.folder / HOSPITAL, person, house.pins[DOCTOR])
+        files.unlock(house.folder / HOSPITAL, person, house.pins[DOCTOR])
 
 
 def test_a_pin_that_is_broken_text_is_a_wrong_pin(house: House) -> None:
     with pytest.raises(WrongPin):
-        keyring.unlock(house.folder / HOSPITAL, DOCTOR, "\ud800")
+        files.unlock(house.folder / HOSPITAL, DOCTOR, "\ud800")
 
 
 def test_a_key_file_opens_under_its_owners_name_alone(house: House, tmp_path: Path) -> None:
@@ -73,9 +76,9 @@ CHANGES: list[Callable[[dict[str, object]], object]] = [
     lambda _: [],
     lambda _: {},
     lambda found: {**found, "extra": 1},
-    lambda found: {**found, "n": 2},
-    lambda found: {**found, "n": 2**30},
-    lambda found: {**found, "r": 1},
+    lambda found: {**found, "memory_kib": 8},
+    lambda found: {**found, "memory_kib": 2**24},
+    lambda found: {**found, "lanes": 2},
     lambda found: {**found, "kdf": "none"},
     lambda found: {**found, "format": "other"},
     lambda found: {**found, "owner": "other"},
@@ -134,7 +137,9 @@ def test_nothing_secret_shows(house: House) -> None:
         f"{each!r}{each}" for each in (ring, ring.seal, ring.token, ring.opening, ring.at_rest, house.doctor)
     )
     scalars = [key._private.private_numbers().private_value for key in (ring.seal, ring.token, ring.opening)]
-    hidden = [form for value in ring._secrets.values() for form in (value.hex(), repr(value), str(value))]
+    hidden = [
+        form for value in map(Secret.reveal, ring._secrets.values()) for form in (value.hex(), repr(value), str(value))
+    ]
     hidden += [form for value in scalars for form in (str(value), f"{value:x}")]
 
     assert not [each for each in hidden if each in shown]
@@ -146,7 +151,7 @@ def test_a_traceback_of_a_failure_shows_no_secret(house: House) -> None:
     stored = house.platform.at_rest.seal(b"plain" + b"text", context="a")
     for attempt in (
         lambda: Keyring.load(house.folder / HOSPITAL, wrong),
-        lambda: keyring.unlock(house.folder / HOSPITAL, DOCTOR, wrong),
+        lambda: files.unlock(house.folder / HOSPITAL, DOCTOR, wrong),
         lambda: house.hospital.at_rest.open(stored, context="a"),
     ):
         with pytest.raises((WrongPin, Untrusted)) as failed:
@@ -168,18 +173,18 @@ def test_keys_are_neither_copied_nor_pickled(house: House) -> None:
 
 @given(st.binary(max_size=200), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 def test_what_is_stored_opens_in_its_own_context_alone(plain: bytes, context: str) -> None:
-    at_rest = AtRest(secrets.token_bytes(keyring.SECRET_BYTES))
+    at_rest = AtRest(secrets.token_bytes(SECRET_BYTES))
     sealed = at_rest.seal(plain, context=context)
 
     assert at_rest.open(sealed, context=context) == plain
     assert sealed != at_rest.seal(plain, context=context)
-    for other, where in ((at_rest, context + "x"), (AtRest(secrets.token_bytes(keyring.SECRET_BYTES)), context)):
+    for other, where in ((at_rest, context + "x"), (AtRest(secrets.token_bytes(SECRET_BYTES)), context)):
         with pytest.raises(Untrusted, match="bad_package"):
             other.open(sealed, context=where)
 
 
 def test_every_damaged_byte_of_a_stored_value_is_noticed() -> None:
-    at_rest = AtRest(secrets.token_bytes(keyring.SECRET_BYTES))
+    at_rest = AtRest(secrets.token_bytes(SECRET_BYTES))
     sealed = at_rest.seal(b"plain", context="a")
 
     for byte in range(len(sealed)):
@@ -248,7 +253,7 @@ def test_a_given_passphrase_is_used_and_not_written_down(tmp_path: Path) -> None
 
 
 def test_private_files_are_their_owners_alone(house: House) -> None:
-    public = {house.folder / "root.pem", *(house.folder / "public").glob("*.pem")}
+    public = {house.folder / "root.pem", *(house.folder / "public").iterdir()}
     files = {path for path in house.folder.rglob("*") if path.is_file()}
 
     assert {stat.S_IMODE(path.stat().st_mode) for path in files - public} == {0o600}

@@ -1,0 +1,161 @@
+"""
+An institution's keyring: a key for each purpose, never one for two, whether kept in a locked file or in a token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from rx_flow.crypto import pickup, suites
+from rx_flow.crypto.certificates import Certified, Purpose, describe, is_development
+from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.keyrings.keys import AtRest, LogKey, OpeningKey, SigningKey
+from rx_flow.crypto.keyrings.opaque import Opaque, Secret
+
+PAIRS = {"seal": Purpose.DOCUMENT, "open": Purpose.PACKAGE, "token": Purpose.TOKEN}
+SECRETS = ("at_rest", "pseudonym", "pickup", "pickup_index", "access_token")
+SECRET_BYTES = 32
+LOG = "log."  # what the names of log keys begin with among an institution's secrets
+
+Found = Mapping[str, bytes | bytearray]
+
+
+class Privates(Protocol):
+    """
+    Where the private keys of a keyring are: in what a file held, or in a token. Both by their names in the ring.
+    """
+
+    def pair(self, name: str) -> suites.PrivateKey:
+        """Return the private key of a certificate: `seal`, `open`, `token`, or an older one (`open.1`)."""
+
+    def log(self, name: str) -> Ed25519PrivateKey:
+        """Return the private key of a log."""
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Keyring(Opaque):
+    """
+    The keys of one institution. Nothing secret shows in its repr; it cannot be copied or pickled.
+    """
+
+    code: str
+    seal: SigningKey
+    opening: OpeningKey
+    token: SigningKey
+    at_rest: AtRest
+    is_development: bool
+    _logs: Mapping[str, LogKey]
+    _secrets: Mapping[str, Secret]
+
+    @staticmethod
+    def load(folder: Path, passphrase: str) -> Keyring:
+        """
+        Read an institution's folder (`keys/<code>`): promise and errors as `files.load`.
+        """
+        from rx_flow.crypto.keyrings import files  # noqa: PLC0415  It needs this class.
+
+        return files.load(folder, passphrase)
+
+    def _shown(self) -> str:
+        return f"of {self.code}"
+
+    @property
+    def access_token_secret(self) -> bytes:
+        """The secret under which this institution's access tokens are made and checked."""
+        return self._secrets["access_token"].reveal()
+
+    @property
+    def log_names(self) -> tuple[str, ...]:
+        """What this institution signs as a log or witness for, in order."""
+        return tuple(sorted(self._logs))
+
+    def log_key(self, name: str) -> LogKey:
+        """Return the Ed25519 key of a log: a pooling area, `checkpoints`, `witness`; `KeyError` for none of ours."""
+        return self._logs[name]
+
+    def pseudonym(self, domain: str, value: str) -> str:
+        """Return the keyed pseudonym (hex) of `value`, say a patient, in `domain`; it says nothing without the key."""
+        return self._secrets["pseudonym"].mac(f"{domain}\0{value}").hex()
+
+    def pickup_code(self, rx: str) -> str:
+        """Return the patient's code for a prescription of this hospital; derived, so that it need not be stored."""
+        return pickup.code(self._secrets["pickup"].mac(rx))
+
+    def pickup_index(self, code_sha256: str) -> str:
+        """Return what the platform stores and looks up for a pick-up code: a keyed hash (hex) of its hash."""
+        return self._secrets["pickup_index"].mac(code_sha256).hex()
+
+
+def assemble(code: str, found: Found, privates: Privates) -> Keyring:
+    """
+    Return the keyring of an institution from its named secrets and certificates, and from where its private keys are.
+
+    `Untrusted` where a key is missing, is another's or for something else than its place, or serves two purposes.
+    """
+    try:
+        certified = {name: certificate(found, name) for name in (*PAIRS, *older(found, "open", ".crt"))}
+        missing = [name for name in SECRETS if len(found[name]) != SECRET_BYTES]
+    except KeyError:
+        missing = ["a key"]
+    if missing:
+        raise Untrusted(Reason.BAD_KEY_FILE, "a key is missing")
+    for name, one in certified.items():
+        belongs(one, code, PAIRS[name.partition(".")[0]])
+    logs = {name.removeprefix(LOG): LogKey(name.removeprefix(LOG), privates.log(name)) for name in _logs(found)}
+    _apart(found, certified)
+    earlier = [OpeningKey(privates.pair(name), certified[name]) for name in older(found, "open", ".crt")]
+    return Keyring(
+        code,
+        seal=SigningKey(privates.pair("seal"), certified["seal"]),
+        opening=OpeningKey(privates.pair("open"), certified["open"], earlier),
+        token=SigningKey(privates.pair("token"), certified["token"]),
+        at_rest=AtRest(found["at_rest"], [found[name] for name in older(found, "at_rest")]),
+        is_development=is_development(x509.load_der_x509_certificate(bytes(found["seal.crt"]))),
+        _logs=logs,
+        _secrets={name: Secret(found[name]) for name in SECRETS},
+    )
+
+
+def certificate(found: Found, name: str) -> Certified:
+    """
+    Return what the certificate of a key says of itself.
+    """
+    return describe(x509.load_der_x509_certificate(bytes(found[f"{name}.crt"])))
+
+
+def belongs(one: Certified, owner: str, purpose: Purpose) -> None:
+    """
+    Return if a certificate names `owner` and is for `purpose`; raise `Untrusted` if not.
+    """
+    if one.signer.id != owner:
+        raise Untrusted(Reason.BAD_KEY_FILE, "the certificate names somebody else")
+    if one.purpose is not purpose:
+        raise Untrusted(Reason.WRONG_USAGE, "the certificate is for another purpose")
+
+
+def older(found: Found, name: str, suffix: str = "") -> list[str]:
+    """
+    Return the names of a key's predecessors (`open.1`, `open.2` ...), the latest first.
+    """
+    numbers = [each.removesuffix(suffix).removeprefix(f"{name}.") for each in found if each.endswith(suffix)]
+    return [f"{name}.{number}" for number in sorted((int(one) for one in numbers if one.isdecimal()), reverse=True)]
+
+
+def _logs(found: Found) -> list[str]:
+    return [name for name in found if name.startswith(LOG)]
+
+
+def _apart(found: Found, certified: Mapping[str, Certified]) -> None:
+    """No key serves two purposes: neither a secret under two names, nor a pair under two certificates."""
+    secret = [hashlib.sha256(value).digest() for name, value in found.items() if not name.endswith(".crt")]
+    public = [suites.coordinates(one.public) for one in certified.values()]
+    if len(set(secret)) != len(secret) or len(set(public)) != len(public):
+        raise Untrusted(Reason.BAD_KEY_FILE, "one key for two purposes")
