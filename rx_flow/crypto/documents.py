@@ -2,17 +2,18 @@
 Documents: the signed steps of a prescription, as compact JWS. The only place that signs or verifies one.
 
 Header {alg, sigT, typ, x5t#S256}, payload {doc, rx, seq, prev, at, by, body}, both canonical JSON: a document has one
-spelling, and its SHA-256 is its name. Signing and verifying cost little more than the bare ECDSA operation.
+spelling, and its SHA-256 is its name. Signing and verifying cost little more than the bare ECDSA operation. Personal
+values of the body are signed as commitments; their disclosures travel behind the JWS, outside of its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rx_flow.crypto import canonical, compact, suites
+from rx_flow.crypto import canonical, compact, disclosures, suites
 from rx_flow.crypto.canonical import JSON
 from rx_flow.crypto.certificates import Purpose, Signer, Trust
 from rx_flow.crypto.errors import Reason, Untrusted
@@ -32,7 +33,8 @@ class Document:
     """
     A document that has been verified, or just been signed here. `raw` is the truth; the rest is read from it.
 
-    `digest` is the SHA-256 (hex) of `raw`; `seq` counts from 1 in one prescription; `prev` is the previous document's
+    `digest` is the SHA-256 (hex) of `raw` without its disclosures; `withheld` counts the values of the body that are
+    not disclosed. `seq` counts from 1 in one prescription; `prev` is the previous document's
     digest ("" for the first); `at` is the signing time, aware, UTC; `by` is the signer's national code. The content,
     which may be personal, does not show in the repr.
     """
@@ -47,40 +49,63 @@ class Document:
     by: str
     body: dict[str, JSON] = field(repr=False)
     signer: Signer
+    withheld: int = 0
 
 
 def issue(
-    key: SigningKey, *, doc: str, rx: str, seq: int, prev: str, at: datetime, body: Mapping[str, object]
+    key: SigningKey,
+    *,
+    doc: str,
+    rx: str,
+    seq: int,
+    prev: str,
+    at: datetime,
+    body: Mapping[str, object],
+    personal: Collection[disclosures.Path] = (),
 ) -> Document:
     """
     Sign a document and return it as `verify_document` would: what one's own key has signed need not be verified again.
 
-    Promise and errors as `sign_document`.
+    Promise and errors as `sign_document`; `Untrusted` for a body that has commitments already.
     """
-    raw, payload = _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": body}, at)
+    hidden, opened = disclosures.commit(body, personal)
+    raw, payload = _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": hidden}, at, opened)
     members = canonical.own(payload)
     assert isinstance(members, dict)  # noqa: S101  `_sign` wrote it
-    return _document(raw, members, key.signer, at=at.astimezone(UTC))
+    return _document(raw, members, key.signer, at=at.astimezone(UTC), payload=payload)
 
 
 def sign_document(
-    key: SigningKey, *, doc: str, rx: str, seq: int, prev: str, at: datetime, body: Mapping[str, object]
+    key: SigningKey,
+    *,
+    doc: str,
+    rx: str,
+    seq: int,
+    prev: str,
+    at: datetime,
+    body: Mapping[str, object],
+    personal: Collection[disclosures.Path] = (),
 ) -> str:
     """
-    Return a new document: a compact JWS. `at` is aware.
+    Return a new document: a compact JWS, and the disclosures of the values at `personal` paths. `at` is aware.
 
     `ValueError` for a body that is not canonical JSON (`canonical.dumps`), a place in the dossier that cannot be, or a
     document too large; `Untrusted` for a key of another purpose, or outside its certificate's validity.
     """
-    return _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": body}, at)[0]
+    hidden, opened = disclosures.commit(body, personal)
+    return _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": hidden}, at, opened)[0]
 
 
-def verify_document(raw: str, trust: Trust) -> Document:
+def verify_document(raw: str, trust: Trust, *, withheld: bool = False) -> Document:
     """
     Return what a document says and who says so; raise `Untrusted` with the first reason not to believe it.
+
+    A document that does not disclose all of its values is read only where `withheld` says that this will do.
     """
     # 1. The form: three parts of canonical base64url, a header of canonical JSON with our members and no other.
-    parts = compact.split(raw, limit=DOCUMENT_MAX)
+    if len(raw) > DOCUMENT_MAX:
+        raise Untrusted(Reason.TOO_LARGE)
+    parts = compact.split(disclosures.signed_part(raw), limit=DOCUMENT_MAX)
     compact.expect(parts.header, TYPE, _HEADER)
     # 2. The algorithm comes from the table of suites, before anything is computed with a key.
     suites.of_signature(parts.header["alg"])
@@ -98,7 +123,17 @@ def verify_document(raw: str, trust: Trust) -> Document:
         raise Untrusted(Reason.TIME_MISMATCH)
     if members["by"] != certified.signer.id:
         raise Untrusted(Reason.SIGNER_MISMATCH)
-    return _document(raw, members, certified.signer, at=at)
+    document = _document(raw, members, certified.signer, at=at, payload=parts.payload)
+    if document.withheld and not withheld:
+        raise Untrusted(Reason.WITHHELD)
+    return document
+
+
+def digest_of(raw: str) -> str:
+    """
+    Return the digest (hex) by which a document is known: of what is signed, whatever of it is disclosed.
+    """
+    return canonical.digest(disclosures.signed_part(raw))
 
 
 def rfc3339(at: datetime) -> str:
@@ -123,8 +158,8 @@ def moment(stated: JSON) -> datetime:
     return at
 
 
-def _sign(key: SigningKey, members: dict[str, object], at: datetime) -> tuple[str, bytes]:
-    """The compact JWS, and the payload's bytes."""
+def _sign(key: SigningKey, members: dict[str, object], at: datetime, opened: list[str]) -> tuple[str, bytes]:
+    """The document, and its payload's bytes."""
     stated = rfc3339(at)
     members |= {"at": stated, "by": key.id}
     if not _sound(members):
@@ -132,7 +167,7 @@ def _sign(key: SigningKey, members: dict[str, object], at: datetime) -> tuple[st
     payload = canonical.dumps(members)
     signed = compact.join(_header(stated, key.thumbprint), payload)
     signature = key.sign(signed, purpose=Purpose.DOCUMENT, at=at)
-    raw = (signed + b"." + compact.encode(signature)).decode()
+    raw = disclosures.join((signed + b"." + compact.encode(signature)).decode(), opened)
     if len(raw) > DOCUMENT_MAX:
         raise ValueError("not a document: too large")
     return raw, payload
@@ -170,11 +205,13 @@ def _sound(members: Mapping[str, object]) -> bool:
     )
 
 
-def _document(raw: str, members: dict[str, JSON], signer: Signer, *, at: datetime) -> Document:
+def _document(raw: str, members: dict[str, JSON], signer: Signer, *, at: datetime, payload: bytes) -> Document:
     found: dict[str, Any] = members  # `_sound` has judged the types
+    jws, opened = disclosures.part(raw)
+    withheld = disclosures.reveal(found["body"], opened, payload=payload)
     return Document(
         raw,
-        canonical.digest(raw),
+        canonical.digest(jws),
         doc=found["doc"],
         rx=found["rx"],
         seq=found["seq"],
@@ -183,4 +220,5 @@ def _document(raw: str, members: dict[str, JSON], signer: Signer, *, at: datetim
         by=found["by"],
         body=found["body"],
         signer=signer,
+        withheld=withheld,
     )

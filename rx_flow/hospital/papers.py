@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
-from rx_flow.crypto.canonical import digest
 from rx_flow.crypto.certificates import Trust
-from rx_flow.crypto.documents import Document, issue, verify_document
+from rx_flow.crypto.documents import Document, digest_of, issue, verify_document
 from rx_flow.crypto.keyring import AtRest, SigningKey
+from rx_flow.law.personal import personal
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import SHANGHAI, Ask, Standing
@@ -44,6 +44,7 @@ def sign(
         prev=standing.head,
         at=ask.now,
         body={"action": ask.action, **body},
+        personal=personal(row.document),
     )
     return Evidence(
         document, ask.action, at_rest.seal(document.raw.encode(), context=_context(document.rx, document.seq))
@@ -65,7 +66,7 @@ def raw(documents: Iterable[Kept], at_rest: AtRest) -> list[str]:
     found = []
     for kept in documents:
         found.append(_raw(kept, at_rest))
-        if digest(found[-1]) != kept.digest:
+        if digest_of(found[-1]) != kept.digest:
             raise Refused(Code.BAD_DOCUMENT, "a kept document is not what was recorded")
     return found
 

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, issue, verify_document
 from rx_flow.crypto.keyring import AtRest, SigningKey
+from rx_flow.law.personal import personal
 from rx_flow.law.standing import SHANGHAI, Ask, Standing
 from rx_flow.law.transitions import Transition
 
@@ -37,6 +38,7 @@ def sign(key: SigningKey, standing: Standing, ask: Ask, *, row: Transition, body
         prev=standing.head,
         at=ask.now,
         body={"action": ask.action, **body},
+        personal=personal(row.document),
     )
 
 

@@ -17,6 +17,7 @@ from rx_flow.crypto import packages
 from rx_flow.crypto.documents import Document, issue, verify_document
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.law.catalogue import drug
+from rx_flow.law.personal import personal
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Check, Severity, review
@@ -291,7 +292,7 @@ def step_of(site: Site, caller: Actor) -> Step:
 
 
 def _sign(site: Site, step: Step, doc: str, rx: RxId, *, seq: int, prev: str, body: Mapping[str, object]) -> Document:
-    return issue(site.keyring.seal, doc=doc, rx=rx, seq=seq, prev=prev, at=step.now, body=body)
+    return issue(site.keyring.seal, doc=doc, rx=rx, seq=seq, prev=prev, at=step.now, body=body, personal=personal(doc))
 
 
 def _packed(site: Site, step: Step, action: str, *documents: Document) -> Step:
