@@ -74,6 +74,8 @@ class Reason(StrEnum):
     # Pick-up codes and protected key files.
     MALFORMED_CODE = "malformed_code"
     BAD_KEY_FILE = "bad_key_file"
+    # Transparency logs.
+    BAD_LOG = "bad_log"  # `tlog.faults.Fault` says in which of its many ways
 
 
 class Untrusted(Exception):  # noqa: N818  An answer, as law.refusals.Refused is; not an accident.
