@@ -9,52 +9,74 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 from rx_flow.crypto import suites
 from rx_flow.crypto.certificates import Purpose
 from rx_flow.crypto.keyrings import locked
+from rx_flow.crypto.keyrings.kept import Value
 from rx_flow.crypto.keyrings.keys import SigningKey
-from rx_flow.crypto.keyrings.opaque import wipe
-from rx_flow.crypto.keyrings.ring import LOG, SECRET_BYTES, SECRETS, Found, Keyring, assemble, belongs, certificate
+from rx_flow.crypto.keyrings.locked import Secrets
+from rx_flow.crypto.keyrings.opaque import Opaque, wipe
+from rx_flow.crypto.keyrings.ring import LOG, SECRET_BYTES, SECRETS, Found, belongs, certificate, logs
 
 KEYS_FILE = "keys.locked.json"
 STAFF = "staff"
 SIGN = "sign"
 
 
-class FromFile:
+class InFile(Opaque):
     """
-    The private keys among the secrets of an unlocked file.
+    An institution's keys in a file that a passphrase locks.
     """
 
-    __slots__ = ("_found",)
+    __slots__ = ("_passphrase", "folder")
 
-    def __init__(self, found: Found) -> None:
-        self._found = found
+    def __init__(self, folder: Path, passphrase: str) -> None:
+        self.folder = folder
+        self._passphrase = passphrase
 
-    def pair(self, name: str) -> suites.PrivateKey:
+    def read(self) -> Secrets:
+        """Return the entries: one argon2id, 60 ms. `WrongPin`; `Untrusted` for another's file; `OSError` for none."""
+        return locked.unlock((self.folder / KEYS_FILE).read_bytes(), self._passphrase, owner=self.folder.name)
+
+    def write(self, found: Secrets) -> None:
+        """Replace the entries."""
+        locked.write(self.folder / KEYS_FILE, locked.lock(found, self._passphrase, owner=self.folder.name))
+
+    def pair(self, value: Value) -> suites.PrivateKey:
         """Return the private key of a certificate."""
-        private = load_der_private_key(self._found[f"{name}.key"], password=None)
-        assert isinstance(private, suites.PrivateKey)  # noqa: S101  authenticated: the authority wrote it
-        return private
+        return read_pair(value)
 
-    def log(self, name: str) -> Ed25519PrivateKey:
+    def log(self, value: Value) -> Ed25519PrivateKey:
         """Return the private key of a log."""
-        return Ed25519PrivateKey.from_private_bytes(self._found[name])
+        return Ed25519PrivateKey.from_private_bytes(value)
+
+    def new_pair(self, name: str) -> tuple[bytes, suites.PublicKey]:
+        """Make a pair of the default suite."""
+        _ = name
+        private = suites.generate()
+        return private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), private.public_key()
+
+    def new_log(self, name: str) -> bytes:
+        """Make a log key."""
+        _ = name
+        return secrets.token_bytes(SECRET_BYTES)
+
+    def destroy(self, value: Value) -> None:
+        """Nothing is left where the file no longer has it."""
+
+    def close(self) -> None:
+        """Nothing was opened."""
 
 
-def load(folder: Path, passphrase: str) -> Keyring:
+def read_pair(value: Value) -> suites.PrivateKey:
     """
-    Read an institution's folder (`keys/<code>`), named after its code; one argon2id, about 60 ms.
-
-    `WrongPin` for a wrong passphrase, `Untrusted` for a file that is not this institution's, `OSError` for none.
+    Return the private key of an entry.
     """
-    found = locked.unlock((folder / KEYS_FILE).read_bytes(), passphrase, owner=folder.name)
-    try:
-        return assemble(folder.name, found, FromFile(found))
-    finally:
-        wipe(*found.values())
+    private = load_der_private_key(value, password=None)
+    assert isinstance(private, suites.PrivateKey)  # noqa: S101  authenticated: the authority wrote it
+    return private
 
 
 def unlock(folder: Path, person: str, pin: str) -> SigningKey:
@@ -67,7 +89,7 @@ def unlock(folder: Path, person: str, pin: str) -> SigningKey:
     try:
         certified = certificate(found, SIGN)
         belongs(certified, person, Purpose.DOCUMENT)
-        return SigningKey(FromFile(found).pair(SIGN), certified)
+        return SigningKey(read_pair(found[f"{SIGN}.key"]), certified)
     finally:
         wipe(*found.values())
 
@@ -105,26 +127,33 @@ def add_logs(folder: Path, passphrase: str, names: Iterable[str]) -> None:
     """
     missing = [name for name in names if not log_file(folder.parent, folder.name, name).exists()]
     if missing:
-        path = folder / KEYS_FILE
-        found = locked.unlock(path.read_bytes(), passphrase, owner=folder.name)
-        made = {f"{LOG}{name}": secrets.token_bytes(SECRET_BYTES) for name in missing}
-        locked.write(path, locked.lock({**made, **found}, passphrase, owner=folder.name))
-        publish_logs(folder.parent, folder.name, {**made, **found})
+        keeping = InFile(folder, passphrase)
+        found = keeping.read()
+        found |= {f"{LOG}{name}": bytearray(keeping.new_log(name)) for name in missing}
+        keeping.write(found)
+        publish_logs(folder.parent, folder.name, found)
         wipe(*found.values())
 
 
 def publish_logs(keys: Path, code: str, found: Found) -> None:
     """
-    Write the public half of each log key into `public/<code>.<name>.log.pub`: hex, a line for each, the newest last.
+    Publish the public half of each log key among the entries of a file.
+    """
+    for entry in logs(found):
+        public = Ed25519PrivateKey.from_private_bytes(found[entry]).public_key().public_bytes_raw()
+        publish_log(keys, code, entry.removeprefix(LOG), public)
+
+
+def publish_log(keys: Path, code: str, name: str, public: bytes) -> None:
+    """
+    Write a log's public key into `public/<code>.<name>.log.pub`: hex, a line for each key, the newest last.
 
     Earlier lines stay: what was signed with an earlier key must still be verified.
     """
-    for name in (each.removeprefix(LOG) for each in found if each.startswith(LOG)):
-        public = Ed25519PrivateKey.from_private_bytes(found[f"{LOG}{name}"]).public_key().public_bytes_raw().hex()
-        path = log_file(keys, code, name)
-        earlier = path.read_text("ascii").split() if path.exists() else []
-        if public not in earlier:
-            locked.write(path, "".join(f"{one}\n" for one in (*earlier, public)).encode(), private=False)
+    path = log_file(keys, code, name)
+    earlier = path.read_text("ascii").split() if path.exists() else []
+    if public.hex() not in earlier:
+        locked.write(path, "".join(f"{one}\n" for one in (*earlier, public.hex())).encode(), private=False)
 
 
 def log_file(keys: Path, code: str, name: str) -> Path:

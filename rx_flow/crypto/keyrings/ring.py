@@ -1,23 +1,24 @@
 """
-An institution's keyring: a key for each purpose, never one for two, whether kept in a locked file or in a token.
+An institution's keyring: a key for each purpose, never one for two, wherever they are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, final
+from typing import final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rx_flow.crypto import pickup, suites
 from rx_flow.crypto.certificates import Certified, Purpose, describe, is_development
 from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.keyrings.kept import Kept, open_kept
 from rx_flow.crypto.keyrings.keys import AtRest, LogKey, OpeningKey, SigningKey
-from rx_flow.crypto.keyrings.opaque import Opaque, Secret
+from rx_flow.crypto.keyrings.opaque import Opaque, Secret, wipe
 
 PAIRS = {"seal": Purpose.DOCUMENT, "open": Purpose.PACKAGE, "token": Purpose.TOKEN}
 SECRETS = ("at_rest", "pseudonym", "pickup", "pickup_index", "access_token")
@@ -25,18 +26,6 @@ SECRET_BYTES = 32
 LOG = "log."  # what the names of log keys begin with among an institution's secrets
 
 Found = Mapping[str, bytes | bytearray]
-
-
-class Privates(Protocol):
-    """
-    Where the private keys of a keyring are: in what a file held, or in a token. Both by their names in the ring.
-    """
-
-    def pair(self, name: str) -> suites.PrivateKey:
-        """Return the private key of a certificate: `seal`, `open`, `token`, or an older one (`open.1`)."""
-
-    def log(self, name: str) -> Ed25519PrivateKey:
-        """Return the private key of a log."""
 
 
 @final
@@ -52,17 +41,32 @@ class Keyring(Opaque):
     token: SigningKey
     at_rest: AtRest
     is_development: bool
+    _kept: Kept
     _logs: Mapping[str, LogKey]
     _secrets: Mapping[str, Secret]
 
     @staticmethod
-    def load(folder: Path, passphrase: str) -> Keyring:
+    def load(folder: Path, passphrase: str, where: str = "") -> Keyring:
         """
-        Read an institution's folder (`keys/<code>`): promise and errors as `files.load`.
-        """
-        from rx_flow.crypto.keyrings import files  # noqa: PLC0415  It needs this class.
+        Open an institution's keys (`keys/<code>`) in its file, or with `where` (`pkcs11:...`) in a token; about 60 ms.
 
-        return files.load(folder, passphrase)
+        `passphrase` locks the file, or is the token's PIN. `WrongPin` when it is wrong; `Untrusted` for what is unfit;
+        `OSError` where there are no keys or no such token; `ValueError` for an address that is none.
+        """
+        keeping = open_kept(folder, passphrase, where)
+        try:
+            found = keeping.read()
+            try:
+                return assemble(found, keeping)
+            finally:
+                wipe(*found.values())
+        except BaseException:
+            keeping.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the token, where the keys are in one: they are of no use after that."""
+        self._kept.close()
 
     def _shown(self) -> str:
         return f"of {self.code}"
@@ -94,32 +98,37 @@ class Keyring(Opaque):
         return self._secrets["pickup_index"].mac(code_sha256).hex()
 
 
-def assemble(code: str, found: Found, privates: Privates) -> Keyring:
+def assemble(found: Found, keeping: Kept) -> Keyring:
     """
-    Return the keyring of an institution from its named secrets and certificates, and from where its private keys are.
+    Return the keyring of an institution from its entries, and from where its private keys are kept.
 
     `Untrusted` where a key is missing, is another's or for something else than its place, or serves two purposes.
     """
-    try:
-        certified = {name: certificate(found, name) for name in (*PAIRS, *older(found, "open", ".crt"))}
-        missing = [name for name in SECRETS if len(found[name]) != SECRET_BYTES]
-    except KeyError:
-        missing = ["a key"]
-    if missing:
+    code = keeping.folder.name
+    earlier = older(found, "open")
+    names = (*PAIRS, *earlier)
+    if not found.keys() >= {*SECRETS, *(f"{name}.{end}" for name in names for end in ("key", "crt"))}:
         raise Untrusted(Reason.BAD_KEY_FILE, "a key is missing")
+    if any(len(found[name]) != SECRET_BYTES for name in (*SECRETS, *older(found, "at_rest"))):
+        raise Untrusted(Reason.BAD_KEY_FILE, "a secret is too short")
+    certified = {name: certificate(found, name) for name in names}
     for name, one in certified.items():
         belongs(one, code, PAIRS[name.partition(".")[0]])
-    logs = {name.removeprefix(LOG): LogKey(name.removeprefix(LOG), privates.log(name)) for name in _logs(found)}
     _apart(found, certified)
-    earlier = [OpeningKey(privates.pair(name), certified[name]) for name in older(found, "open", ".crt")]
+    private = {name: keeping.pair(found[f"{name}.key"]) for name in names}
     return Keyring(
         code,
-        seal=SigningKey(privates.pair("seal"), certified["seal"]),
-        opening=OpeningKey(privates.pair("open"), certified["open"], earlier),
-        token=SigningKey(privates.pair("token"), certified["token"]),
+        seal=SigningKey(private["seal"], certified["seal"]),
+        opening=OpeningKey(
+            private["open"], certified["open"], [OpeningKey(private[name], certified[name]) for name in earlier]
+        ),
+        token=SigningKey(private["token"], certified["token"]),
         at_rest=AtRest(found["at_rest"], [found[name] for name in older(found, "at_rest")]),
         is_development=is_development(x509.load_der_x509_certificate(bytes(found["seal.crt"]))),
-        _logs=logs,
+        _kept=keeping,
+        _logs={
+            name.removeprefix(LOG): LogKey(name.removeprefix(LOG), keeping.log(found[name])) for name in logs(found)
+        },
         _secrets={name: Secret(found[name]) for name in SECRETS},
     )
 
@@ -141,15 +150,18 @@ def belongs(one: Certified, owner: str, purpose: Purpose) -> None:
         raise Untrusted(Reason.WRONG_USAGE, "the certificate is for another purpose")
 
 
-def older(found: Found, name: str, suffix: str = "") -> list[str]:
+def older(found: Found, name: str) -> list[str]:
     """
-    Return the names of a key's predecessors (`open.1`, `open.2` ...), the latest first.
+    Return the names of a key's predecessors (`open.1`, `at_rest.2`), the latest first.
     """
-    numbers = [each.removesuffix(suffix).removeprefix(f"{name}.") for each in found if each.endswith(suffix)]
-    return [f"{name}.{number}" for number in sorted((int(one) for one in numbers if one.isdecimal()), reverse=True)]
+    numbers = {int(match[1]) for each in found if (match := re.fullmatch(rf"{name}\.(\d+)(?:\.key|\.crt)?", each))}
+    return [f"{name}.{number}" for number in sorted(numbers, reverse=True)]
 
 
-def _logs(found: Found) -> list[str]:
+def logs(found: Found) -> list[str]:
+    """
+    Return the entries of log keys.
+    """
     return [name for name in found if name.startswith(LOG)]
 
 
