@@ -124,6 +124,16 @@ def verify_inclusion(index: int, size: int, leaf_hash: bytes, *, proof: Sequence
         raise Broken(Fault.NOT_INCLUDED, f"index {index} of {size}")
 
 
+def _verify_without_path(old: tuple[int, bytes], new: tuple[int, bytes], proof: Sequence[bytes]) -> None:
+    """Pass if no hash is needed to see that `new` begins with `old`: from the empty tree, or from the same size."""
+    if proof:
+        raise Broken(Fault.PROOF_LENGTH, f"{len(proof)} hashes where none are needed")
+    if old[0] == 0 and old[1] != EMPTY_ROOT:
+        raise Broken(Fault.NOT_CONSISTENT, "the empty tree has one root")
+    if old[0] == new[0] and old[1] != new[1]:
+        raise Broken(Fault.NOT_CONSISTENT, f"two roots at size {old[0]}")
+
+
 def verify_consistency(old: tuple[int, bytes], new: tuple[int, bytes], proof: Sequence[bytes]) -> None:
     """
     Pass if the tree `new` (size, root) begins with the whole tree `old`; `Broken` otherwise (RFC 9162 §2.1.4.2).
@@ -135,12 +145,7 @@ def verify_consistency(old: tuple[int, bytes], new: tuple[int, bytes], proof: Se
         raise Broken(Fault.OUT_OF_RANGE, f"from {old_size} to {new_size}")
     _check_lengths(proof)
     if old_size in (0, new_size):
-        if proof:
-            raise Broken(Fault.PROOF_LENGTH, f"{len(proof)} hashes where none are needed")
-        if old_size == 0 and old_root != EMPTY_ROOT:
-            raise Broken(Fault.NOT_CONSISTENT, "the empty tree has one root")
-        if old_size == new_size and old_root != new_root:
-            raise Broken(Fault.NOT_CONSISTENT, f"two roots at size {old_size}")
+        _verify_without_path(old, new, proof)
         return
     # The old tree's last perfect subtree is where both paths begin; if it is the whole old tree, its root is known.
     shift = (old_size & -old_size).bit_length() - 1
