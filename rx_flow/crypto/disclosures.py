@@ -21,7 +21,8 @@ Path = tuple[str, ...]  # ("diagnoses",) or ("patient", "name"): a member of the
 
 COMMITMENTS = "_sd"  # RFC 9901 §4.2.4.1; the default hash, SHA-256, needs no `_sd_alg`
 _ELEMENT = "..."  # its §4.2.4.2: a hidden element of an array, which we do not have
-_MARKS = (b'"_sd":', b'"...":')  # in canonical JSON nothing but a member's name can read so
+# In canonical JSON nothing but a member's name can read so.
+_LISTED, _HIDDEN = b'"_sd":', b'"...":'
 _EMPTY: tuple[object, ...] = (None, "", [], ())
 _SALT_BYTES = 16  # 128 bits, as RFC 9901 §9.3 recommends
 _SALT, _PRINT, _PARTS = 22, 43, 3  # characters of a salt and of a commitment; salt, name, value
@@ -101,8 +102,8 @@ def reveal(body: dict[str, JSON], disclosures: Sequence[str], *, payload: bytes)
     `Untrusted` for commitments anywhere but in the body and its objects, or twice, and for a disclosure that is not
     exactly one of them.
     """
-    marked = payload.count(_MARKS[0])
-    if _MARKS[1] in payload:
+    marked = payload.count(_LISTED)
+    if _HIDDEN in payload:
         raise Untrusted(Reason.BAD_DISCLOSURE, "a hidden element")
     if not marked and not disclosures:
         return 0
@@ -143,7 +144,7 @@ def _open(disclosure: bytes, homes: dict[str, dict[str, JSON]]) -> None:
         raise Untrusted(Reason.BAD_DISCLOSURE, "no such commitment")
     plain = decode(disclosure)
     found = canonical.read(plain)
-    if not isinstance(found, list) or len(found) != _PARTS or any(mark in plain for mark in _MARKS):
+    if not isinstance(found, list) or len(found) != _PARTS or _LISTED in plain or _HIDDEN in plain:
         raise Untrusted(Reason.BAD_DISCLOSURE, "not salt, name and value")
     salt, name, value = found
     if not isinstance(salt, str) or len(salt) != _SALT or not isinstance(name, str):
