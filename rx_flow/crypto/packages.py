@@ -122,13 +122,16 @@ def _wrap(cek: bytes, to: OpenKey) -> Package:
 
 def _unwrap(found: Package, key: OpeningKey) -> bytes:
     """The content key from the entry of our certificate; every failure behind the form is one and the same reason."""
-    entry = next((each for each in found["recipients"] if each["header"]["kid"] == key.public.kid), None)
-    if entry is None:
+    for entry in found["recipients"]:
+        mine = key.of(entry["header"]["kid"])
+        if mine is not None:
+            break
+    else:
         raise Untrusted(Reason.NOT_FOR_US)
     epk = entry["header"]["epk"]
     ephemeral = suites.point(_part(epk["x"], suites.SIZE), _part(epk["y"], suites.SIZE))
     try:
-        cek: bytes = _KEYS.unwrap_cek_with_auk(_part(entry["encrypted_key"], _CEK + 8), _derive(key.agree(ephemeral)))
+        cek: bytes = _KEYS.unwrap_cek_with_auk(_part(entry["encrypted_key"], _CEK + 8), _derive(mine.agree(ephemeral)))
     except DecodeError:
         raise Untrusted(Reason.BAD_PACKAGE) from None
     return cek
