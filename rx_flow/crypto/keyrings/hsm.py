@@ -88,9 +88,9 @@ class Device(Opaque):
             try:
                 token = pkcs11.lib(where.module).get_token(token_label=where.label)
                 session = token.open(rw=True, user_pin=pin)
-            except _WRONG:
+            except (*_WRONG, UnicodeError):  # broken text is no token's PIN
                 raise WrongPin from None
-            except (pkcs11.PKCS11Error, UnicodeError) as fault:
+            except pkcs11.PKCS11Error as fault:
                 raise Unreachable(f"{where.label}: {type(fault).__name__}") from None
             made = _opened[where] = cls(where, session, given)
             return made

@@ -8,12 +8,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import final
 
 from cryptography import x509
 
-from rx_flow.crypto import pickup, suites
+from rx_flow.crypto import pickup
 from rx_flow.crypto.certificates import Certified, Purpose, describe, is_development
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.kept import Kept, open_kept
@@ -168,6 +169,6 @@ def logs(found: Found) -> list[str]:
 def _apart(found: Found, certified: Mapping[str, Certified]) -> None:
     """No key serves two purposes: neither a secret under two names, nor a pair under two certificates."""
     secret = [hashlib.sha256(value).digest() for name, value in found.items() if not name.endswith(".crt")]
-    public = [suites.coordinates(one.public) for one in certified.values()]
-    if len(set(secret)) != len(secret) or len(set(public)) != len(public):
+    public = [one.public for one in certified.values()]
+    if len(set(secret)) != len(secret) or any(one == other for one, other in combinations(public, 2)):
         raise Untrusted(Reason.BAD_KEY_FILE, "one key for two purposes")
