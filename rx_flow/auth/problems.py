@@ -67,6 +67,7 @@ STATUS: dict[Code, int] = {
             _C.BAD_SIGNATURE,
             _C.UNKNOWN_SIGNER,
             _C.CERTIFICATE_EXPIRED,
+            _C.CERTIFICATE_REVOKED,
             _C.CLOCK_SKEW,
             _C.REASON_REQUIRED,
             _C.SUPPLY_TOO_LONG,
@@ -78,7 +79,7 @@ STATUS: dict[Code, int] = {
         422,
     ),
     _C.PIN_LOCKED: 423,
-    **dict.fromkeys((_C.PEER_UNREACHABLE, _C.BUSY), 503),
+    **dict.fromkeys((_C.CERTIFICATE_STATUS_UNKNOWN, _C.PEER_UNREACHABLE, _C.BUSY), 503),
 }
 
 # What the client is told of a proof that does not hold; whatever is not named is a bad document.
@@ -89,6 +90,9 @@ _UNTRUSTED: dict[Reason, Code] = {
     **dict.fromkeys((_R.BAD_SIGNATURE, _R.SIGNATURE_RANGE, _R.SIGNATURE_MALLEABLE), Code.BAD_SIGNATURE),
     **dict.fromkeys((_R.UNKNOWN_SIGNER, _R.UNTRUSTED_CHAIN, _R.WRONG_USAGE, _R.BAD_CERTIFICATE), Code.UNKNOWN_SIGNER),
     **dict.fromkeys((_R.CERTIFICATE_EXPIRED, _R.CERTIFICATE_NOT_YET_VALID), Code.CERTIFICATE_EXPIRED),
+    _R.CERTIFICATE_REVOKED: Code.CERTIFICATE_REVOKED,
+    _R.STATUS_UNDETERMINABLE: Code.CERTIFICATE_STATUS_UNKNOWN,
+    **dict.fromkeys((_R.SIGNED_AHEAD, _R.SIGNED_LONG_AGO), Code.CLOCK_SKEW),
     _R.SIGNER_MISMATCH: Code.WRONG_SIGNER,
     **dict.fromkeys((_R.FOREIGN_DOSSIER, _R.FOREIGN_DOCUMENT), Code.DOCUMENT_REPLAYED),
     **dict.fromkeys(

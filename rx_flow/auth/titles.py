@@ -20,6 +20,11 @@ TITLES: dict[str, tuple[str, str]] = {
     Code.BAD_SIGNATURE: ("签名无效", "The signature is not valid"),
     Code.UNKNOWN_SIGNER: ("签名人不明", "The signer is not known"),
     Code.CERTIFICATE_EXPIRED: ("证书不在有效期内", "The certificate is not within its validity"),
+    Code.CERTIFICATE_REVOKED: ("证书已吊销", "The certificate was revoked"),
+    Code.CERTIFICATE_STATUS_UNKNOWN: (
+        "暂时无法确定证书是否已吊销，请稍后再试",
+        "Whether the certificate was revoked cannot be told now, try again later",
+    ),
     Code.WRONG_SIGNER: ("签名人与操作人不符", "Signed by somebody else"),
     Code.CLOCK_SKEW: ("签名时间与当前时间不符", "The time of signing is not plausible"),
     Code.NOT_FOUND: ("未找到", "Not found"),

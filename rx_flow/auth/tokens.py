@@ -19,7 +19,7 @@ from rx_flow.auth.peer import ASSERTION_TYPE, FORM, GRANT
 from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Site, recording, site_of
 from rx_flow.auth.staff import bearer
-from rx_flow.crypto.errors import Untrusted
+from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.tokens import SKEW, Claims, access_token, verify_access_token, verify_assertion
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor
@@ -147,7 +147,9 @@ async def token(request: Request) -> Token:
     async with recording(site, None, "token"):
         try:
             claims = verify_assertion(assertion, site.trust, site.code, now=now)
-        except Untrusted:
+        except Untrusted as untrusted:
+            if untrusted.reason is Reason.STATUS_UNDETERMINABLE:
+                raise  # no word about the caller: later we may know
             raise Refused(Code.UNAUTHENTICATED, "the assertion is not valid") from None
         institution = site.directory.institution(claims.issuer)
         if institution is None:

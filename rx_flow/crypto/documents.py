@@ -15,9 +15,11 @@ from typing import Any
 
 from rx_flow.crypto import canonical, compact, disclosures, suites
 from rx_flow.crypto.canonical import JSON
-from rx_flow.crypto.certificates import Purpose, Signer, Trust
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyring import SigningKey
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.profile import Purpose, Signer
+from rx_flow.crypto.pki.status import Seen, plausible
 
 TYPE = "rx-document+jws"
 DOCUMENT_MAX = 64 * 1024  # characters; a prescription of five lines has about 3,000
@@ -70,9 +72,10 @@ def issue(
     """
     hidden, opened = disclosures.commit(body, personal)
     raw, payload = _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": hidden}, at, opened)
-    members = canonical.own(payload)
-    assert isinstance(members, dict)  # noqa: S101  `_sign` wrote it
-    return _document(raw, members, key.signer, at=at.astimezone(UTC), payload=payload)
+    members: Any = canonical.own(payload)  # `_sign` wrote it
+    jws, disclosed = disclosures.part(raw)
+    withheld = disclosures.reveal(members["body"], disclosed, payload=payload)
+    return _document(raw, canonical.digest(jws), members, signer=key.signer, at=at.astimezone(UTC), withheld=withheld)
 
 
 def sign_document(
@@ -96,37 +99,79 @@ def sign_document(
     return _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": hidden}, at, opened)[0]
 
 
-def verify_document(raw: str, trust: Trust, *, withheld: bool = False) -> Document:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """
+    What a document claims, of the right form and complete; neither signer nor content is believed yet.
+    """
+
+    raw: str = field(repr=False)
+    digest: str
+    thumbprint: str
+    signed: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    members: dict[str, Any] = field(repr=False)
+    at: datetime
+    withheld: int
+
+
+def verify_document(raw: str, trust: Trust, seen: Seen, *, withheld: bool = False) -> Document:
     """
     Return what a document says and who says so; raise `Untrusted` with the first reason not to believe it.
 
+    `seen` says at what moment it is judged, and since when it is known to exist: a certificate revoked later counts.
     A document that does not disclose all of its values is read only where `withheld` says that this will do.
+    """
+    return believe(take_apart(raw, withheld=withheld), trust, seen)
+
+
+def take_apart(raw: str, *, withheld: bool = False) -> Claimed:
+    """
+    Return what a document claims; raise `Untrusted` for all that its form alone condemns, before any key is used.
     """
     # 1. The form: three parts of canonical base64url, a header of canonical JSON with our members and no other.
     if len(raw) > DOCUMENT_MAX:
         raise Untrusted(Reason.TOO_LARGE)
-    parts = compact.split(disclosures.signed_part(raw), limit=DOCUMENT_MAX)
+    jws, opened = disclosures.part(raw)
+    parts = compact.split(jws, limit=DOCUMENT_MAX)
     compact.expect(parts.header, TYPE, _HEADER)
-    # 2. The algorithm comes from the table of suites, before anything is computed with a key.
+    # 2. The algorithm comes from the table of suites.
     suites.of_signature(parts.header["alg"])
-    # 3. The time of signing, and the certificate as of then: known, chained, for documents, valid.
+    # 3. The certificate's name, and the time of signing: the same in header and payload.
     stated, print_ = parts.header["sigT"], parts.header["x5t#S256"]
     if not isinstance(print_, str):
         raise Untrusted(Reason.MALFORMED, "x5t#S256")
     at = moment(stated)
-    certified = trust.certified(print_, Purpose.DOCUMENT, at)
-    # 4. The signature.
-    suites.verify(certified.public, parts.signed, parts.signature)
-    # 5. The content: canonical, complete, of the time and by the person that the header and certificate name.
-    members = _payload(parts.payload)
+    # 4. The content: canonical, complete, its commitments opened or said to be withheld.
+    members: dict[str, Any] = _payload(parts.payload)
     if members["at"] != stated:
         raise Untrusted(Reason.TIME_MISMATCH)
-    if members["by"] != certified.signer.id:
-        raise Untrusted(Reason.SIGNER_MISMATCH)
-    document = _document(raw, members, certified.signer, at=at, payload=parts.payload)
-    if document.withheld and not withheld:
+    hidden = disclosures.reveal(members["body"], opened, payload=parts.payload)
+    if hidden and not withheld:
         raise Untrusted(Reason.WITHHELD)
-    return document
+    return Claimed(
+        raw, canonical.digest(jws), print_,
+        signed=parts.signed, signature=parts.signature, members=members, at=at, withheld=hidden,
+    )  # fmt: skip
+
+
+def believe(claimed: Claimed, trust: Trust, seen: Seen) -> Document:
+    """
+    Return the document if the signature is that of whom it names, certified at the time of signing; else `Untrusted`.
+
+    That time can be stated by whoever has the key: it must fit since when the document is known to exist.
+    """
+    since = seen.since(claimed.digest)
+    if since is not None:
+        plausible(claimed.at, since)
+    certified = trust.certified(claimed.thumbprint, Purpose.DOCUMENT, claimed.at, now=seen.now, since=since)
+    suites.verify(certified.public, claimed.signed, claimed.signature)
+    if claimed.members["by"] != certified.signer.id:
+        raise Untrusted(Reason.SIGNER_MISMATCH)
+    return _document(
+        claimed.raw, claimed.digest, claimed.members,
+        signer=certified.signer, at=claimed.at, withheld=claimed.withheld,
+    )  # fmt: skip
 
 
 def digest_of(raw: str) -> str:
@@ -205,20 +250,19 @@ def _sound(members: Mapping[str, object]) -> bool:
     )
 
 
-def _document(raw: str, members: dict[str, JSON], signer: Signer, *, at: datetime, payload: bytes) -> Document:
-    found: dict[str, Any] = members  # `_sound` has judged the types
-    jws, opened = disclosures.part(raw)
-    withheld = disclosures.reveal(found["body"], opened, payload=payload)
+def _document(
+    raw: str, digest: str, members: dict[str, Any], *, signer: Signer, at: datetime, withheld: int
+) -> Document:
     return Document(
         raw,
-        canonical.digest(jws),
-        doc=found["doc"],
-        rx=found["rx"],
-        seq=found["seq"],
-        prev=found["prev"],
+        digest,
+        doc=members["doc"],
+        rx=members["rx"],
+        seq=members["seq"],
+        prev=members["prev"],
         at=at,
-        by=found["by"],
-        body=found["body"],
+        by=members["by"],
+        body=members["body"],
         signer=signer,
         withheld=withheld,
     )

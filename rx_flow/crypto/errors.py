@@ -39,6 +39,11 @@ class Reason(StrEnum):
     UNKNOWN_SIGNER = "unknown_signer"
     CERTIFICATE_EXPIRED = "certificate_expired"
     CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    CERTIFICATE_REVOKED = "certificate_revoked"  # and nothing shows that the signature was there before
+    STATUS_UNDETERMINABLE = "status_undeterminable"  # no revocation list, one out of date: nobody can say, so it blocks
+    BAD_LIST = "bad_list"  # a revocation list that its issuer did not sign, or of a kind that is not ours
+    SIGNED_AHEAD = "signed_ahead"  # the stated time of signing lies after the moment it was recorded
+    SIGNED_LONG_AGO = "signed_long_ago"  # it lies so long before that the document cannot have been on its way
     WRONG_USAGE = "wrong_usage"  # a certificate for another purpose
     UNTRUSTED_CHAIN = "untrusted_chain"
     BAD_CERTIFICATE = "bad_certificate"  # no role, code or institution in it, or a key outside the suites
@@ -59,6 +64,7 @@ class Reason(StrEnum):
     # Commitments.
     BAD_DISCLOSURE = "bad_disclosure"  # matches no commitment, twice, or written in another way
     WITHHELD = "withheld"  # a commitment without its disclosure, where the whole document is needed
+    BAD_EVIDENCE = "bad_evidence"  # evidence.faults says what of a bundle
     # Packages.
     UNKNOWN_READER = "unknown_reader"  # no certificate to seal for this institution
     NOT_FOR_US = "not_for_us"

@@ -80,7 +80,7 @@ def verify_assertion(jwt: str, trust: Trust, audience: str, *, now: datetime) ->
     print_ = parts.header["x5t#S256"]
     if not isinstance(print_, str):
         raise Untrusted(Reason.MALFORMED, "x5t#S256")
-    certified = trust.certified(print_, Purpose.TOKEN, now)
+    certified = trust.certified(print_, Purpose.TOKEN, now, now=now)
     suites.verify(certified.public, parts.signed, parts.signature)
     # 3. The claims: by the institution itself, for us, now.
     claims = _claims(parts.payload, _ASSERTION)

@@ -8,6 +8,7 @@ asks it again with the row locked.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -45,12 +46,13 @@ class Waiting:
 
     digest: str
     seq: int
+    at: datetime
     sealed: bytes
 
 
 _REVOCATION_PUT = insert(revocation)
 _key = (revocation.c.area == bindparam("k_area"), revocation.c.rx == bindparam("k_rx"))
-_REVOCATION = select(revocation.c.digest, revocation.c.seq, revocation.c.sealed).where(*_key)
+_REVOCATION = select(revocation.c.digest, revocation.c.seq, revocation.c.at, revocation.c.sealed).where(*_key)
 _REVOCATION_DROP = delete(revocation).where(*_key)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from rx_flow.auth.site import Site
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.hospital import actions, papers, views
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Actor, Ask, Role, RxId
@@ -32,7 +33,8 @@ def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None
                 tx, site.actor, "release", code=code, origin=site.origin(), now=now, rx=rx, document=message.key
             )
         return
-    document = papers.unseal(waiting.sealed, site.keyring.at_rest, site.trust, rx=rx, seq=waiting.seq)
+    seen = Seen(now, held=waiting.at)
+    document = papers.unseal(waiting.sealed, site.keyring.at_rest, site.trust, rx=rx, seq=waiting.seq, seen=seen)
     signer = document.signer
     actor = Actor(signer.id, Role(signer.role), signer.institution)
     ask = Ask("revoke", actor, now, str(document.body["reason"]))

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, digest_of, issue, verify_document
 from rx_flow.crypto.keyring import AtRest, SigningKey
 from rx_flow.law.personal import personal
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import SHANGHAI, Ask, Standing
@@ -71,18 +72,20 @@ def raw(documents: Iterable[Kept], at_rest: AtRest) -> list[str]:
     return found
 
 
-def reopen(kept: Kept, at_rest: AtRest, trust: Trust) -> Document:
+def reopen(kept: Kept, at_rest: AtRest, trust: Trust, now: datetime) -> Document:
     """
     Return a kept document, its signature verified again: the database is not believed. `Untrusted` says why not.
+
+    It was signed in this house, and recorded at the moment that it states.
     """
-    return unseal(kept.sealed or b"", at_rest, trust, rx=kept.rx, seq=kept.seq)
+    return unseal(kept.sealed or b"", at_rest, trust, rx=kept.rx, seq=kept.seq, seen=Seen(now, held=kept.at))
 
 
-def unseal(sealed: bytes, at_rest: AtRest, trust: Trust, *, rx: str, seq: int) -> Document:
+def unseal(sealed: bytes, at_rest: AtRest, trust: Trust, *, rx: str, seq: int, seen: Seen) -> Document:
     """
     Return the document that stands sealed for this place, verified; `Untrusted` for any other.
     """
-    return verify_document(at_rest.open(sealed, context=_context(rx, seq)).decode(), trust)
+    return verify_document(at_rest.open(sealed, context=_context(rx, seq)).decode(), trust, seen)
 
 
 def prescription(document: Document) -> Prescription:

@@ -143,7 +143,7 @@ async def opened(rx: RxPath, staff: Staff) -> OpenedOut:
     site = staff.site
     async with recording(site, staff.actor, "open", rx=rx):
         standing, kept = await site.db.read(actions.case, rx)
-        documents = [papers.reopen(one, site.keyring.at_rest, site.trust) for one in kept]
+        documents = [papers.reopen(one, site.keyring.at_rest, site.trust, site.clock()) for one in kept]
         if [one.digest for one in documents] != [one.digest for one in kept]:
             raise Refused(C.BAD_DOCUMENT, "a kept document is not what was recorded")
         await _record_opening(staff, RxId(rx), "read")

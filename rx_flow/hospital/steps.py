@@ -85,7 +85,7 @@ async def review_first(staff: SignedIn, rx: RxId, action: str, *, pin: str, reas
         decide(standing, ask)
         # 2. The prescription as its prescriber signed it, and what there is to find in it today.
         signed = next(one for one in reversed(kept) if one.doc == "prescription")
-        p = papers.prescription(papers.reopen(signed, at_rest, site.trust))
+        p = papers.prescription(papers.reopen(signed, at_rest, site.trust, now))
         findings = review(p, papers.day(now))
         ask = replace(ask, facts=Facts(unanswered=unanswered(findings, reason)))
         row = decide(standing, ask)

@@ -30,6 +30,8 @@ class Code(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     UNKNOWN_SIGNER = "unknown_signer"
     CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_REVOKED = "certificate_revoked"
+    CERTIFICATE_STATUS_UNKNOWN = "certificate_status_unknown"
     WRONG_SIGNER = "wrong_signer"
     CLOCK_SKEW = "clock_skew"
     # What it is about; another's prescription answers exactly like one that does not exist.

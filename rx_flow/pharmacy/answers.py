@@ -4,7 +4,7 @@ What follows at the pharmacy when the platform or the insurer has answered: what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,7 @@ class Kept:
     target: State
 
 
+_NEVER_SAID: Mapping[str, datetime] = {}
 DONE_BELOW = 300  # HTTP statuses below it are a yes
 
 _h, _n, _p, _o, _u = holding.c, pending.c, package.c, outbox.c, handed_out.c
@@ -98,9 +99,19 @@ def refused(tx: Connection, step: Step, *, actor: Actor, code: Code, origin: Ori
     audit.refused(tx, actor, step.action, code=code, origin=origin, now=now, rx=step.rx, document=document)
 
 
-def hold(tx: Connection, standing: Standing, lines: Iterable[Wanted], *, now: datetime, fault: Code | None) -> None:
+def hold(
+    tx: Connection,
+    standing: Standing,
+    lines: Iterable[Wanted],
+    *,
+    now: datetime,
+    fault: Code | None,
+    recorded: Mapping[str, datetime] = _NEVER_SAID,
+) -> None:
     """
     Remember what was claimed, in place of what is remembered of an earlier claim.
+
+    `recorded`: when the platform had recorded the documents, by digest, where it said so.
     """
     _HOLDING_DROP.run(tx, key(standing.rx))
     _HOLDING_PUT.run(
@@ -116,6 +127,7 @@ def hold(tx: Connection, standing: Standing, lines: Iterable[Wanted], *, now: da
             "lines": orjson.dumps([[line.n, line.drug, line.quantity, line.unit] for line in lines]).decode(),
             "claimed_at": now,
             "fault": fault,
+            "recorded": orjson.dumps(recorded).decode() if recorded else None,
             "ended": None,
         },
     )

@@ -16,6 +16,7 @@ from rx_flow.auth.site import Site
 from rx_flow.crypto.documents import Document, verify_document
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.packages import open_package
+from rx_flow.crypto.pki.status import Seen, told
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Area, Role, Standing, State
 from rx_flow.pharmacy import answers, papers
@@ -49,7 +50,8 @@ def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None
     before = held(tx, step.rx, site.code)
     own = None
     if step.sealed is not None and step.seq is not None:
-        own = papers.unseal(step.sealed, site.keyring.at_rest, site.trust, rx=step.rx, seq=step.seq)
+        seen = Seen(site.clock(), held=step.at)
+        own = papers.unseal(step.sealed, site.keyring.at_rest, site.trust, rx=step.rx, seq=step.seq, seen=seen)
     actor = _actor(own) if own is not None else site.actor
     code = code_in(reply) if reply.status >= DONE_BELOW else None
     kept: list[Kept] = []
@@ -107,7 +109,7 @@ def _kept(
 def _statement(site: Site, step: Step, package: str) -> Document:
     """The insurer's statement: sealed for us, signed by an insurer, about this prescription and this step."""
     raw = open_package(package, site.keyring.opening, rx=step.rx)
-    statement = verify_document(raw[-1], site.trust)
+    statement = verify_document(raw[-1], site.trust, Seen(site.clock()))
     action = "settle" if step.action == "settle" else "reverse"
     found = (statement.rx, statement.doc, statement.body.get("action"), statement.signer.role)
     if found != (step.rx, "statement", action, Role.INSURER):
@@ -121,8 +123,10 @@ def _claimed(site: Site, tx: Connection, step: Step, reply: Reply) -> None:
     """
     assert step.seq is not None  # noqa: S101  A claim is a document of ours.
     try:
-        packages = [Package(int(one["first_seq"]), str(one["body"])) for one in orjson.loads(reply.body)["packages"]]
-        copy = open_copy(packages, site.keyring, site.trust, rx=step.rx)
+        answer = orjson.loads(reply.body)
+        packages = [Package(int(one["first_seq"]), str(one["body"])) for one in answer["packages"]]
+        said = told(answer.get("recorded", {}))
+        copy = open_copy(packages, site.keyring, site.trust, Seen(site.clock(), said or None), rx=step.rx)
         _follows(site, step, copy)
     except (Untrusted, Refused) as refusal:
         _keep_fault(tx, step, code_of(refusal))
@@ -131,13 +135,14 @@ def _claimed(site: Site, tx: Connection, step: Step, reply: Reply) -> None:
         _keep_fault(tx, step, Code.BAD_DOCUMENT)
         return
     lines = [Wanted(one.n, one.drug, one.quantity, one.unit) for one in copy.prescription.lines]
-    answers.hold(tx, copy.standing, lines, now=step.at, fault=None)
+    answers.hold(tx, copy.standing, lines, now=step.at, fault=None, recorded=said)
     answers.keep_copy(tx, step.rx, packages)
 
 
 def _follows(site: Site, step: Step, copy: Copy) -> None:
     """Our claim must follow the very documents that came: otherwise we were shown another story than we signed for."""
-    own = papers.unseal(step.sealed or b"", site.keyring.at_rest, site.trust, rx=step.rx, seq=step.seq or 0)
+    seen = Seen(site.clock(), held=step.at)
+    own = papers.unseal(step.sealed or b"", site.keyring.at_rest, site.trust, rx=step.rx, seq=step.seq or 0, seen=seen)
     if (own.seq, own.prev) != (copy.standing.seq + 1, copy.standing.head):
         raise Refused(Code.DOCUMENT_OUT_OF_ORDER, "the claim does not follow what came")
 

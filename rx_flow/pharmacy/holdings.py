@@ -4,12 +4,14 @@ What a pharmacy knows of a prescription: what it holds, how the last acknowledge
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
 from sqlalchemy import Connection, and_, bindparam, func, select
 
+from rx_flow.crypto.pki.status import Seen, told
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Area, RxId, Standing, State
 from rx_flow.pharmacy.tables import holding, pending
@@ -36,6 +38,8 @@ class Wanted:
 class Held:
     """
     A prescription as this pharmacy knows it: `standing` after the last acknowledged document, `pending` the next one.
+
+    `recorded`: when the platform had recorded the documents of the copy, where it said so at the claim.
     """
 
     standing: Standing
@@ -44,6 +48,11 @@ class Held:
     fault: Code | None
     ended: bool
     pending: str | None
+    recorded: Mapping[str, datetime] = field(default_factory=dict)
+
+    def seen(self, now: datetime) -> Seen:
+        """How the documents of the copy are judged at `now`: they are here since the claim, and were there before."""
+        return Seen(now, self.recorded, held=self.claimed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ _HELD_COLUMNS = (
     _h.claimed_at,
     _h.fault,
     _h.ended,
+    _h.recorded,
     _d.seq,
     _d.digest,
     _d.target,
@@ -104,7 +114,7 @@ def key(rx: str) -> dict[str, str]:
 def _held(row: Row, me: str) -> Held:
     """The standing that the last acknowledged document left; the law's `claimant` is this pharmacy while it holds."""
     rx, area, hospital, prescriber, first_reviewer, issued_at, valid_until, *of_claim = row
-    lines, claimed_at, fault, ended, seq, digest, target, waiting_for = of_claim
+    lines, claimed_at, fault, ended, recorded, seq, digest, target, waiting_for = of_claim
     state = State(ended or target)
     standing = Standing(
         rx=RxId(rx),
@@ -126,6 +136,7 @@ def _held(row: Row, me: str) -> Held:
         fault=Code(fault) if fault else None,
         ended=ended is not None,
         pending=waiting_for,
+        recorded=told(orjson.loads(recorded)) if recorded else {},
     )
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rx_flow.crypto import packages as _packages
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, verify_document
 from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Ask, Facts, Role, RxId, Standing, State
@@ -37,16 +38,16 @@ class Copy:
         return f"Copy({self.standing.rx})"  # a traceback must not tell what is in it
 
 
-def open_copy(packages: Iterable[Package], keyring: Keyring, trust: Trust, *, rx: str) -> Copy:
+def open_copy(packages: Iterable[Package], keyring: Keyring, trust: Trust, seen: Seen, *, rx: str) -> Copy:
     """
-    Open the packages of a claimed prescription and verify all that is in them.
+    Open the packages of a claimed prescription and verify all that is in them, as `seen`.
 
     Raise `Untrusted` for a package or a signature, `Refused(BAD_DOCUMENT)` for a chain that is not whole or not lawful.
     """
     # 1. Only as packages of this prescription, with our own key.
     raw = [each for one in packages for each in _packages.open_package(one.body, keyring.opening, rx=rx)]
     # 2. Every signature, as of when it was made.
-    documents = tuple(verify_document(each, trust) for each in raw)
+    documents = tuple(verify_document(each, trust, seen) for each in raw)
     # 3. One chain from the first document on, all of this prescription.
     head = ""
     for seq, document in enumerate(documents, 1):

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, issue, verify_document
 from rx_flow.crypto.keyring import AtRest, SigningKey
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.personal import personal
 from rx_flow.law.standing import SHANGHAI, Ask, Standing
 from rx_flow.law.transitions import Transition
@@ -49,8 +50,8 @@ def seal(document: Document, at_rest: AtRest) -> bytes:
     return at_rest.seal(document.raw.encode(), context=_context(document.rx, document.seq))
 
 
-def unseal(sealed: bytes, at_rest: AtRest, trust: Trust, *, rx: str, seq: int) -> Document:
+def unseal(sealed: bytes, at_rest: AtRest, trust: Trust, *, rx: str, seq: int, seen: Seen) -> Document:
     """
-    Return the document that stands sealed for this place, verified; `Untrusted` for any other.
+    Return the document that stands sealed for this place, verified as `seen`; `Untrusted` for any other.
     """
-    return verify_document(at_rest.open(sealed, context=_context(rx, seq)).decode(), trust)
+    return verify_document(at_rest.open(sealed, context=_context(rx, seq)).decode(), trust, seen)

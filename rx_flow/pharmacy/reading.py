@@ -14,9 +14,10 @@ from enum import StrEnum
 import orjson
 from sqlalchemy import Connection, select
 
-from rx_flow.auth.site import recording
+from rx_flow.auth.site import Site, recording
 from rx_flow.auth.staff import SignedIn
 from rx_flow.crypto.documents import Document
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, Standing, State
 from rx_flow.pharmacy import papers, sending
@@ -24,7 +25,7 @@ from rx_flow.pharmacy.answers import DONE_BELOW
 from rx_flow.pharmacy.delivery import code_in
 from rx_flow.pharmacy.holdings import HELD, Held, Wanted, held, page, waiting
 from rx_flow.pharmacy.opened import Copy, open_copy
-from rx_flow.record import audit, dossier
+from rx_flow.record import audit, dossier, recorded
 from rx_flow.record.dossier import Answer, Kept, Package
 from rx_flow.record.outbox import Reply, Unreachable
 from rx_flow.record.tables import outbox
@@ -80,7 +81,7 @@ async def opened(staff: SignedIn, rx: RxId) -> Opened:
         first = await site.db.read(held, rx, site.code)
         if first is not None and first.standing.state in _NOT_YET_SETTLED and first.pending is None:
             await sending.learn(site, rx)
-        found, sealed, kept = await site.db.read(_with_everything, rx, site.code)
+        found, sealed, kept, seen = await site.db.read(_with_everything, rx, site)
         state = found.standing.state
         if found.fault is not None:
             raise Refused(found.fault, "its documents cannot be trusted: hand it back")
@@ -88,10 +89,10 @@ async def opened(staff: SignedIn, rx: RxId) -> Opened:
             raise Refused(Code.WRONG_STATE, f"the copy was deleted: {state}")
         if state in _NOT_YET_SETTLED and site.clock() >= found.standing.valid_until:
             raise Refused(Code.OUT_OF_DATE, "the copy does not open any more")
-        copy = open_copy(sealed, site.keyring, site.trust, rx=rx)
+        copy = open_copy(sealed, site.keyring, site.trust, found.seen(site.clock()), rx=rx)
         at_rest = site.keyring.at_rest
         since = tuple(
-            papers.unseal(one.sealed or b"", at_rest, site.trust, rx=rx, seq=one.seq)
+            papers.unseal(one.sealed or b"", at_rest, site.trust, rx=rx, seq=one.seq, seen=seen)
             for one in kept
             if one.seq > copy.standing.seq
         )
@@ -99,11 +100,13 @@ async def opened(staff: SignedIn, rx: RxId) -> Opened:
     return Opened(found, copy, since)
 
 
-def _with_everything(tx: Connection, rx: RxId, me: str) -> tuple[Held, tuple[Package, ...], tuple[Kept, ...]]:
-    found = held(tx, rx, me)
+def _with_everything(tx: Connection, rx: RxId, site: Site) -> tuple[Held, tuple[Package, ...], tuple[Kept, ...], Seen]:
+    """What is held, its packages, what was signed since the claim, and since when our log knows that."""
+    found = held(tx, rx, site.code)
     if found is None:
         raise Refused(Code.NOT_FOUND, "prescription")
-    return found, dossier.packages(tx, rx), dossier.documents(tx, rx)
+    kept = dossier.documents(tx, rx)
+    return found, dossier.packages(tx, rx), kept, recorded.seen(tx, kept, site.trust, site.clock())
 
 
 async def nominated(staff: SignedIn) -> tuple[tuple[Standing, tuple[Wanted, ...]], ...]:

@@ -76,7 +76,7 @@ async def review_second(staff: SignedIn, rx: RxId, action: str, *, pin: str, rea
     async with recording(site, staff.actor, action, rx=rx):
         key = await staff.key(pin)
         found, sealed = await site.db.read(_with_packages, rx, ask, me=site.code)
-        copy = open_copy(sealed, site.keyring, site.trust, rx=rx)
+        copy = open_copy(sealed, site.keyring, site.trust, found.seen(ask.now), rx=rx)
         findings = review(copy.prescription, papers.day(ask.now))
         ask = replace(ask, facts=Facts(unanswered=unanswered(findings, reason)))
         body = {"findings": [one.to_body() for one in findings], "reason": reason}

@@ -31,6 +31,7 @@ holding = Table(
     Column("lines", Text, nullable=False),  # JSON [[n, drug, quantity, unit], ...]
     Column("claimed_at", Moment, nullable=False, index=True),
     Column("fault", String(32)),  # why the documents cannot be trusted; then it can only be handed back
+    Column("recorded", Text),  # JSON {digest: time}: when the platform had recorded its documents, where it said so
     Column("ended", String(12)),  # the state in which it left this pharmacy without a document of ours
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -21,7 +22,7 @@ from rx_flow.platform import facts, receipt, relations
 from rx_flow.platform.receipt import Delivery
 from rx_flow.platform.tables import bill, routing
 from rx_flow.platform.vault import Vault
-from rx_flow.record import audit, dossier
+from rx_flow.record import audit, dossier, recorded
 from rx_flow.record.advance import load
 from rx_flow.record.dossier import Answer, Package
 from rx_flow.record.statements import Prepared, insert_into
@@ -40,11 +41,14 @@ _BILL = Prepared(insert_into(bill))
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """
-    The answer to a claim, and the packages so far, which the claimant can now open.
+    The answer to a claim, the packages so far, which the claimant can now open, and when each document was recorded.
+
+    The last only where somebody has to know: where a signer's certificate was revoked since.
     """
 
     answer: Answer
     packages: tuple[Package, ...]
+    recorded: Mapping[str, datetime]
 
 
 def claim(tx: Connection, delivery: Delivery, *, index: str | None, vault: Vault) -> Claimed:
@@ -63,21 +67,24 @@ def claim(tx: Connection, delivery: Delivery, *, index: str | None, vault: Vault
     # 2. A second delivery answers as the first did, with the content as long as it is the caller's.
     before = dossier.documents(tx, delivery.rx)
     packages = dossier.packages(tx, delivery.rx)
+    seen = recorded.seen(tx, before, vault.trust, delivery.now)
     if answer := receipt.answered(tx, delivery):
         mine = standing.claimant == delivery.caller.institution
         earlier = tuple(package for package in packages if package.first_seq < answer.seq)
         return Claimed(
-            answer, vault.pass_on(earlier, delivery.caller.institution, rx=delivery.rx, at=delivery.now) if mine else ()
+            answer,
+            vault.pass_on(earlier, delivery.caller.institution, rx=delivery.rx, at=delivery.now) if mine else (),
+            seen.recorded or {},
         )
     # 3. May they? Only then is anything opened, and verified again: the database is not believed.
     ask = receipt.ask_of(tx, delivery, standing, "claim", facts=Facts(code_shown=shown))
     decide(standing, ask)
-    vault.open(packages, before)
+    vault.open(packages, before, seen)
     passed = vault.pass_on(packages, delivery.caller.institution, rx=delivery.rx, at=delivery.now)
     # 4. The claim and the opening are recorded together, or neither.
     answer = receipt.step(tx, delivery, standing, ask)
     _opened(tx, delivery, purpose="claim")
-    return Claimed(answer, passed)
+    return Claimed(answer, passed, seen.recorded or {})
 
 
 def _pickup(tx: Connection, rx: str) -> str | None:
@@ -110,7 +117,9 @@ def accept(tx: Connection, delivery: Delivery, *, vault: Vault) -> Answer:
     if isinstance(begun, Answer):
         return begun
     decide(begun, receipt.ask_of(tx, delivery, begun, "accept"))
-    opened = vault.open(dossier.packages(tx, delivery.rx), dossier.documents(tx, delivery.rx))
+    kept = dossier.documents(tx, delivery.rx)
+    seen = recorded.seen(tx, kept, vault.trust, delivery.now)
+    opened = vault.open(dossier.packages(tx, delivery.rx), kept, seen)
     prescription = facts.prescription_of(next(one for one in reversed(opened) if one.doc == "prescription"))
     established = facts.of_opinion(prescription, delivery.document)
     answer = receipt.step(tx, delivery, begun, receipt.ask_of(tx, delivery, begun, "accept", facts=established))

@@ -18,7 +18,7 @@ from rx_flow.platform import relations, words
 from rx_flow.platform.tables import bill as _bill
 from rx_flow.platform.vault import Vault
 from rx_flow.platform.words import Language
-from rx_flow.record import audit, dossier
+from rx_flow.record import audit, dossier, recorded
 from rx_flow.record.advance import nominate as write_nomination
 from rx_flow.record.audit import Entry, Origin
 from rx_flow.record.dossier import Kept
@@ -83,7 +83,7 @@ def view(
     """
     standing = relations.by_pickup(tx, index)
     kept = dossier.documents(tx, standing.rx)
-    bill = _explained(tx, standing, kept, vault=vault, language=language)
+    bill = _explained(tx, standing, kept, vault=vault, language=language, now=now)
     purpose = "patient: status" if bill is None else "patient: status and bill"
     audit.append(tx, Entry(at=now, origin=origin, actor=None, action="view", rx=standing.rx, purpose=purpose))
     return View(
@@ -146,7 +146,7 @@ def _step(kept: Kept, directory: Directory, language: Language) -> Step:
 
 
 def _explained(
-    tx: Connection, standing: Standing, kept: tuple[Kept, ...], *, vault: Vault, language: Language
+    tx: Connection, standing: Standing, kept: tuple[Kept, ...], *, vault: Vault, language: Language, now: datetime
 ) -> Bill | None:
     """The settlement that stands, if one does: totals from the clear, reasons from the sealed statement."""
     c = _bill.c
@@ -155,7 +155,7 @@ def _explained(
     last = tx.execute(mine).first()
     if last is None or last.action != "settle":
         return None
-    documents = vault.open(dossier.packages(tx, standing.rx), kept)
+    documents = vault.open(dossier.packages(tx, standing.rx), kept, recorded.seen(tx, kept, vault.trust, now))
     statement = documents[last.seq - 1]
     text = words.bill(last.total_fen, last.fund_fen, last.patient_fen, language)
     return Bill(last.total_fen, last.fund_fen, last.patient_fen, text=text, explained=_reasons(statement, language))

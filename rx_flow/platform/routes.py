@@ -15,6 +15,7 @@ from rx_flow.auth.doors import Digest, Rx
 from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Here, Site, recording
 from rx_flow.auth.tokens import Caller
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId
 from rx_flow.platform import actions, intake, patient, views, wire
@@ -31,7 +32,17 @@ R = TypeVar("R")
 Step = Callable[Concatenate[Connection, Delivery, ...], dossier.Answer]
 
 _C = Code
-_PROOF = (_C.NOT_FOR_US, _C.BAD_DOCUMENT, _C.BAD_SIGNATURE, _C.UNKNOWN_SIGNER, _C.CERTIFICATE_EXPIRED, _C.CLOCK_SKEW)
+_PROOF = (
+    _C.NOT_FOR_US,
+    _C.BAD_DOCUMENT,
+    _C.BAD_SIGNATURE,
+    _C.UNKNOWN_SIGNER,
+    _C.CERTIFICATE_EXPIRED,
+    _C.CERTIFICATE_REVOKED,
+    _C.CERTIFICATE_STATUS_UNKNOWN,
+    _C.CLOCK_SKEW,
+)
+_STORED = (_C.BAD_DOCUMENT, _C.CERTIFICATE_REVOKED, _C.CERTIFICATE_STATUS_UNKNOWN)
 _ORDER = (_C.DOCUMENT_REPLAYED, _C.DOCUMENT_OUT_OF_ORDER, _C.WRONG_STATE, _C.CONFLICT)
 _DELIVERED = problems(
     *_PROOF, _C.WRONG_ROLE, _C.WRONG_SIGNER, _C.NOT_FOUND, *_ORDER, _C.REASON_REQUIRED, _C.OUT_OF_DATE, _C.MALFORMED
@@ -61,7 +72,7 @@ async def _deliver(
 ) -> R:
     """Open what came, then let the action decide; a refusal of either kind is recorded with what is known by then."""
     async with recording(site, caller, action, rx=rx):
-        documents = _vault(site).receive(package, rx)
+        documents = _vault(site).receive(package, rx, Seen(site.clock()))
     origin = site.origin(caller.institution)
     delivery = Delivery(RxId(rx), caller, package, documents=documents, origin=origin, now=site.clock())
     async with recording(site, caller, action, rx=rx, document=documents[-1].digest):
@@ -140,7 +151,9 @@ async def claim(rx: Rx, body: wire.Claim, caller: Caller, site: Here) -> wire.Cl
         vault=_vault(site),
     )
     answer = wire.Answer.of(claimed.answer)
-    return wire.Claimed(**answer.model_dump(), packages=wire.Sealed.all(claimed.packages))
+    return wire.Claimed(
+        **answer.model_dump(), packages=wire.Sealed.all(claimed.packages), recorded=wire.recorded(claimed.recorded)
+    )
 
 
 def _step(action: str, run: Step, text: str, *, needs: tuple[str, ...] = (), codes: tuple[Code, ...] = ()) -> None:
@@ -205,7 +218,7 @@ async def prescription(rx: Rx, caller: Caller, site: Here) -> wire.Routing:
 @router.get(
     "/prescriptions/{rx}/dossier",
     tags=_INSTITUTIONS,
-    responses=problems(_C.NOT_FOUND, _C.NOT_THE_CLAIMANT, _C.WRONG_ROLE, _C.WRONG_STATE, _C.BAD_DOCUMENT),
+    responses=problems(_C.NOT_FOUND, _C.NOT_THE_CLAIMANT, _C.WRONG_ROLE, _C.WRONG_STATE, *_STORED),
 )
 async def read_dossier(rx: Rx, caller: Caller, site: Here) -> wire.Dossier:
     """
@@ -242,7 +255,7 @@ async def expire(caller: Caller, site: Here) -> wire.Swept:
     return wire.Swept(expired=[wire.Answer.of(one) for one in done])
 
 
-@router.post("/patient/view", tags=_PATIENTS, responses=problems(_C.MALFORMED_CODE, _C.NOT_FOUND, _C.BAD_DOCUMENT))
+@router.post("/patient/view", tags=_PATIENTS, responses=problems(_C.MALFORMED_CODE, _C.NOT_FOUND, *_STORED))
 async def view(body: wire.Shown, site: Here, lang: Lang = "zh") -> wire.View:
     """
     患者凭取药码查看处方进度和费用。The way of the prescription and the bill, explained.

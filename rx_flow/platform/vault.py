@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, verify_document
-from rx_flow.crypto.errors import Untrusted
+from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyring import Keyring
 from rx_flow.crypto.packages import add_recipient, open_package
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.record.dossier import Kept, Package
 
+_OF_SIGNERS = frozenset({Reason.CERTIFICATE_REVOKED, Reason.STATUS_UNDETERMINABLE})
 DOCUMENTS_MAX = 50  # in one package; a prescription sent back ten times has thirty-odd
 
 
@@ -31,9 +33,9 @@ class Vault:
     keyring: Keyring
     trust: Trust
 
-    def receive(self, package: str, rx: str) -> tuple[Document, ...]:
+    def receive(self, package: str, rx: str, seen: Seen) -> tuple[Document, ...]:
         """
-        Open a package that just came and verify each document in it; their place in the dossier is for the record.
+        Open a package and verify each document in it, as `seen`; their place in the dossier is for the record.
 
         Raise `Untrusted` for what is not for us, not whole, or not signed by whom it says;
         `Refused(DOCUMENT_REPLAYED)` where a document was made for another prescription.
@@ -42,8 +44,8 @@ class Vault:
         found = open_package(package, self.keyring.opening, rx=rx)
         if not 1 <= len(found) <= DOCUMENTS_MAX:
             raise Refused(Code.BAD_DOCUMENT, "the number of documents in the package")
-        # 2. Each was signed with a key that was certified when it was signed.
-        documents = tuple(verify_document(raw, self.trust) for raw in found)
+        # 2. Each was signed with a key that was certified when it was signed, and not revoked before it was there.
+        documents = tuple(verify_document(raw, self.trust, seen) for raw in found)
         # 3. Each is about this prescription, also where somebody wrapped it anew.
         if any(document.rx != rx for document in documents):
             raise Refused(Code.DOCUMENT_REPLAYED, "the document was made for another prescription")
@@ -53,16 +55,19 @@ class Vault:
                 raise Refused(Code.DOCUMENT_OUT_OF_ORDER, f"document {before.seq + 1} is next")
         return documents
 
-    def open(self, packages: Sequence[Package], kept: Sequence[Kept]) -> tuple[Document, ...]:
+    def open(self, packages: Sequence[Package], kept: Sequence[Kept], seen: Seen) -> tuple[Document, ...]:
         """
         Open every stored package of one prescription, and return its documents from the first to the last.
 
-        Nothing stored is believed: `Refused(BAD_DOCUMENT)` if the database no longer holds what was taken in.
+        Nothing stored is believed: `Refused(BAD_DOCUMENT)` if the database no longer holds what was taken in; `Untrusted`
+        where a signer's certificate was revoked before its document was recorded, or nobody can say.
         """
         rx = kept[0].rx
         try:
-            documents = tuple(document for package in packages for document in self.receive(package.body, rx))
-        except (Untrusted, Refused):
+            documents = tuple(document for package in packages for document in self.receive(package.body, rx, seen))
+        except (Untrusted, Refused) as refusal:
+            if isinstance(refusal, Untrusted) and refusal.reason in _OF_SIGNERS:
+                raise  # the database holds what it should
             raise Refused(Code.BAD_DOCUMENT, "a stored package is not what was taken in") from None
         # The documents of all packages are the dossier: each one that was recorded, in order, and no other.
         if [(one.seq, one.digest) for one in documents] != [(one.seq, one.digest) for one in kept]:

@@ -4,6 +4,7 @@ What the platform tells institutions of a prescription: routing facts, the queue
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from rx_flow.law.standing import Actor, Role, RxId, Standing, State
 from rx_flow.platform import relations
 from rx_flow.platform.facts import Wanted, lines
 from rx_flow.platform.vault import Vault
-from rx_flow.record import audit, dossier
+from rx_flow.record import audit, dossier, recorded
 from rx_flow.record.advance import load
 from rx_flow.record.audit import Entry, Origin
 from rx_flow.record.dossier import Answer, Package
@@ -38,11 +39,14 @@ class Routing:
 @dataclass(frozen=True, slots=True)
 class Dossier:
     """
-    Where a prescription stands, and its packages, which the reader can open.
+    Where a prescription stands, its packages, which the reader can open, and when each document was recorded.
+
+    The last only where somebody has to know: where a signer's certificate was revoked since.
     """
 
     standing: Standing
     packages: tuple[Package, ...]
+    recorded: Mapping[str, datetime]
 
 
 def routing(tx: Connection, rx: str, caller: Actor) -> Routing:
@@ -98,11 +102,13 @@ def read_dossier(tx: Connection, rx: RxId, caller: Actor, *, vault: Vault, origi
     if caller.role is Role.HOSPITAL:
         raise Refused(Code.WRONG_ROLE, "the hospital has its own copy")
     packages = dossier.packages(tx, rx)
-    vault.open(packages, dossier.documents(tx, rx))
+    kept = dossier.documents(tx, rx)
+    seen = recorded.seen(tx, kept, vault.trust, now)
+    vault.open(packages, kept, seen)
     passed = vault.pass_on(packages, caller.institution, rx=rx, at=now)
     purpose = "settle" if caller.role is Role.INSURER else "dossier"
     audit.opened(tx, caller, rx, purpose=purpose, origin=origin, now=now)
-    return Dossier(standing, passed)
+    return Dossier(standing, passed, seen.recorded or {})
 
 
 def became(tx: Connection, rx: RxId, digest: str, caller: Actor) -> Answer:

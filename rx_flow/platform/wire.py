@@ -4,7 +4,7 @@ What comes in and goes out at the platform's door: requests and answers, with ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -105,10 +105,25 @@ class Sealed(BaseModel):
         return [cls(first_seq=one.first_seq, body=one.body) for one in packages]
 
 
+Recorded = Annotated[
+    dict[Digest, datetime],
+    Field(
+        description="仅当某签名人的证书此后被吊销：各文书入库存证的时间 / "
+        "where a signer's certificate was revoked since: when our log recorded each document, by digest"
+    ),
+]
+
+
+def recorded(times: Mapping[str, datetime]) -> dict[str, datetime]:
+    """Return times by digest as they are shown."""
+    return {digest: local(at) for digest, at in times.items()}
+
+
 class Claimed(Answer):
     """The answer to a claim, with the packages so far, which the claimant can open."""
 
     packages: list[Sealed]
+    recorded: Recorded
 
 
 class Wanted(BaseModel):
@@ -169,13 +184,20 @@ class Dossier(BaseModel):
     seq: int = Field(examples=[6])
     head: Digest
     packages: list[Sealed]
+    recorded: Recorded
 
     @classmethod
     def of(cls, found: views.Dossier) -> Dossier:
         """Put a dossier into the words of the wire."""
         at = found.standing
         return cls(
-            rx=at.rx, area=at.area, state=at.state, seq=at.seq, head=at.head, packages=Sealed.all(found.packages)
+            rx=at.rx,
+            area=at.area,
+            state=at.state,
+            seq=at.seq,
+            head=at.head,
+            packages=Sealed.all(found.packages),
+            recorded=recorded(found.recorded),
         )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from rx_flow.auth.site import Site
 from rx_flow.config import Kind
 from rx_flow.crypto.documents import verify_document
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import State
 from rx_flow.record import outbox
@@ -103,7 +104,8 @@ def _post_again(tx: Connection, site: Site, booked: Booking, state: State) -> No
 
 def _post(site: Site, tx: Connection, booked: Booking, state: State) -> None:
     if booked.pending:
-        documents = [verify_document(raw, site.trust) for raw in actions.raws(booked, site.keyring.at_rest)]
+        seen = Seen(site.clock(), held=booked.at)
+        documents = [verify_document(raw, site.trust, seen) for raw in actions.raws(booked, site.keyring.at_rest)]
         actions.taken(tx, booked, state, documents, _step(site))
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, verify_document
 from rx_flow.crypto.keyring import OpeningKey
 from rx_flow.crypto.packages import open_package
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.status import Seen, told
 from rx_flow.law import fields as f
 from rx_flow.law.catalogue import supply_ok
 from rx_flow.law.prescription import Prescription
@@ -45,7 +47,7 @@ class Dossier:
     prescription: Prescription
 
 
-def read(body: bytes, rx: RxId, *, key: OpeningKey, trust: Trust) -> Dossier:
+def read(body: bytes, rx: RxId, *, key: OpeningKey, trust: Trust, now: datetime) -> Dossier:
     """
     Open and verify what the platform answered for `rx`.
 
@@ -55,8 +57,9 @@ def read(body: bytes, rx: RxId, *, key: OpeningKey, trust: Trust) -> Dossier:
     # 1. The form of the answer.
     answer = _answer(body, rx)
     packages = tuple(Package(one["first_seq"], one["body"]) for one in answer["packages"])
+    seen = Seen(now, told(answer.get("recorded", {})) or None)
     # 2. Every package opens with our key, and every document in it is signed by whom it says.
-    opened = [[verify_document(raw, trust) for raw in open_package(one.body, key, rx=rx)] for one in packages]
+    opened = [[verify_document(raw, trust, seen) for raw in open_package(one.body, key, rx=rx)] for one in packages]
     if any(found[0].seq != one.first_seq for found, one in zip(opened, packages, strict=True)):
         raise Refused(Code.DOCUMENT_OUT_OF_ORDER, "a package does not begin where it says")
     documents = tuple(document for found in opened for document in found)

@@ -16,6 +16,7 @@ from rx_flow.auth.staff import SignedIn
 from rx_flow.crypto import packages
 from rx_flow.crypto.documents import Document, issue, verify_document
 from rx_flow.crypto.errors import Untrusted
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.catalogue import drug
 from rx_flow.law.personal import personal
 from rx_flow.law.prescription import Prescription
@@ -177,14 +178,15 @@ async def _finish(site: Site, caller: Actor, booked: Booking) -> Stated:
 
 def _stated(site: Site, caller: Actor, booked: Booking) -> Stated:
     raw = actions.raws(booked, site.keyring.at_rest)[-1]
-    document = verify_document(raw, site.trust)
+    document = verify_document(raw, site.trust, Seen(site.clock(), held=booked.at))
     reader = site.trust.reader(caller.institution, site.clock())
     return Stated(booked, document, packages.seal([raw], reader, rx=booked.rx))
 
 
 def _settled(site: Site, booked: Booking) -> tuple[Statement, Document]:
     """The statement of a settlement, from the signed document: what is taken back is what was signed, not a column."""
-    document = verify_document(actions.raws(booked, site.keyring.at_rest)[-1], site.trust)
+    raw = actions.raws(booked, site.keyring.at_rest)[-1]
+    document = verify_document(raw, site.trust, Seen(site.clock(), held=booked.at))
     return Statement.from_body({name: value for name, value in document.body.items() if name not in ADDED}), document
 
 
@@ -215,7 +217,7 @@ def _taken_back(site: Site, caller: Actor, rx: RxId, package: str) -> Document:
     raw = packages.open_package(package, site.keyring.opening, rx=rx)
     if len(raw) != 1:
         raise Refused(Code.BAD_DOCUMENT, "a package for take_back holds one document")
-    document = verify_document(raw[0], site.trust)
+    document = verify_document(raw[0], site.trust, Seen(site.clock()))
     signer = document.signer
     if (signer.institution, signer.role) != (caller.institution, Role.PHARMACIST):
         raise Refused(Code.WRONG_SIGNER, "take_back")
@@ -229,7 +231,7 @@ def _taken_back(site: Site, caller: Actor, rx: RxId, package: str) -> Document:
 async def _dossier(site: Site, rx: RxId) -> Dossier:
     """The dossier as the platform has it now, verified; that we opened it is recorded whatever comes of it."""
     body = await _asked(site, f"/prescriptions/{rx}/dossier")
-    found = dossiers.read(body, rx, key=site.keyring.opening, trust=site.trust)
+    found = dossiers.read(body, rx, key=site.keyring.opening, trust=site.trust, now=site.clock())
     await site.db.transact(
         audit.opened, site.actor, rx, purpose="quote", origin=site.origin(platform(site)), now=site.clock()
     )

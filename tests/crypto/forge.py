@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,12 +33,16 @@ from rx_flow.crypto.compact import encode
 from rx_flow.crypto.documents import TYPE, sign_document, verify_document
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyring import Keyring, SigningKey
+from rx_flow.crypto.pki import lists
+from rx_flow.crypto.pki.lists import Revoked
+from rx_flow.crypto.pki.status import Seen
 
 NOW = datetime(2026, 11, 23, 8, 30, 0, 123456, tzinfo=UTC)
 HOSPITAL, PLATFORM, PHARMACY, INSURER = "H35010000001", "C35990000001", "P35010000001", "I35990000001"
 DOCTOR, PHARMACIST = "D350100000001", "HY350100000001"
 RX = "350100-ABCDEFGHJKMNPQRS"
 DAY = timedelta(days=1)
+JUST_NOW = Seen(NOW)
 Private = ec.EllipticCurvePrivateKey
 Issuer = tuple[Private, x509.Certificate]
 
@@ -90,6 +95,19 @@ def build(folder: Path, *, now: datetime) -> House:
         keyrings={code: Keyring.load(folder / code, passphrase) for code in (HOSPITAL, PLATFORM, PHARMACY, INSURER)},
         doctor=keyring.unlock(folder / HOSPITAL, DOCTOR, pins[DOCTOR]),
     )
+
+
+def listed(issuer: Issuer, revoked: Iterable[Revoked] = (), *, number: int = 1, begins: datetime = NOW) -> bytes:
+    """An authority's revocation list, which holds for a hundred days."""
+    this, then = (begins - 20 * DAY).replace(microsecond=0), (begins + 80 * DAY).replace(microsecond=0)
+    return lists.write(issuer[1], issuer[0], revoked, number=number, this_update=this, next_update=then)
+
+
+def believing(roots: Iterable[Issuer], certificates: Iterable[x509.Certificate], *between: Issuer) -> Trust:
+    """Trust in these roots and what is below them, with a list of each that has revoked nothing."""
+    tops = tuple(roots)
+    known = [*certificates, *(one[1] for one in between)]
+    return Trust([one[1] for one in tops], known, [listed(one) for one in (*tops, *between)])
 
 
 def b64(data: bytes | str | dict[str, Any] | list[Any]) -> str:
@@ -231,10 +249,10 @@ def written(key: SigningKey, **change: Any) -> str:  # noqa: ANN401  whatever a 
     )
 
 
-def refusal(raw: str, trust: Trust) -> Reason:
+def refusal(raw: str, trust: Trust, seen: Seen = JUST_NOW) -> Reason:
     """Why a document is not believed."""
     with pytest.raises(Untrusted) as refused:
-        verify_document(raw, trust)
+        verify_document(raw, trust, seen)
     return refused.value.reason
 
 

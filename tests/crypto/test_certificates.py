@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -24,7 +25,9 @@ from forge import (
     House,
     Issuer,
     authority_certificate,
+    believing,
     leaf,
+    listed,
     root,
 )
 
@@ -37,7 +40,7 @@ R = Reason
 
 def refusal(trust: Trust, print_: str, purpose: Purpose = Purpose.DOCUMENT) -> Reason:
     with pytest.raises(Untrusted) as refused:
-        trust.certified(print_, purpose, NOW)
+        trust.certified(print_, purpose, NOW, now=NOW)
     return refused.value.reason
 
 
@@ -73,7 +76,7 @@ def test_a_purpose_is_not_another(house: House) -> None:
     for has, print_ in prints.items():
         for asked in Purpose:
             if asked is has:
-                assert house.trust.certified(print_, asked, NOW).purpose is has
+                assert house.trust.certified(print_, asked, NOW, now=NOW).purpose is has
             else:
                 assert refusal(house.trust, print_, asked) is R.WRONG_USAGE
 
@@ -101,7 +104,7 @@ def test_a_certificate_that_is_not_of_our_kind_is_refused(change: dict[str, obje
     issuer = root()
     _, certificate = leaf(issuer, **change)  # type: ignore[arg-type]  # the table holds all kinds of arguments
 
-    assert refusal(Trust([issuer[1]], [certificate]), thumbprint(certificate)) is reason
+    assert refusal(believing([issuer], [certificate]), thumbprint(certificate)) is reason
 
 
 def test_an_rsa_certificate_is_of_no_suite() -> None:
@@ -111,16 +114,16 @@ def test_an_rsa_certificate_is_of_no_suite() -> None:
     private = rsa.generate_private_key(65537, 2048)
     _, certificate = leaf(issuer, private=private)  # type: ignore[arg-type]  # the wrong kind of key is the point
 
-    assert refusal(Trust([issuer[1]], [certificate]), thumbprint(certificate)) is R.BAD_CERTIFICATE
+    assert refusal(believing([issuer], [certificate]), thumbprint(certificate)) is R.BAD_CERTIFICATE
 
 
 def test_a_chain_must_end_at_a_root_of_ours() -> None:
     ours, theirs = root(), root("made up")  # the same name, another key
     _, certificate = leaf(theirs)
 
-    assert refusal(Trust([ours[1]], [certificate]), thumbprint(certificate)) is R.UNTRUSTED_CHAIN
-    assert refusal(Trust([ours[1]], [theirs[1], certificate]), thumbprint(certificate)) is R.UNTRUSTED_CHAIN
-    assert Trust([theirs[1]], [certificate]).signer(thumbprint(certificate), NOW).id == DOCTOR
+    assert refusal(believing([ours], [certificate]), thumbprint(certificate)) is R.UNTRUSTED_CHAIN
+    assert refusal(believing([ours], [theirs[1], certificate]), thumbprint(certificate)) is R.UNTRUSTED_CHAIN
+    assert believing([theirs], [certificate]).signer(thumbprint(certificate), NOW).id == DOCTOR
 
 
 def test_a_person_cannot_issue_certificates() -> None:
@@ -128,7 +131,7 @@ def test_a_person_cannot_issue_certificates() -> None:
     doctor = leaf(issuer)
     _, forged = leaf(doctor)
 
-    trust = Trust([issuer[1]], [doctor[1], forged])
+    trust = believing([issuer], [doctor[1], forged])
 
     assert refusal(trust, thumbprint(forged)) is R.UNTRUSTED_CHAIN
 
@@ -137,7 +140,7 @@ def test_who_does_not_say_that_it_is_an_authority_is_none() -> None:
     issuer = root()
     silent = leaf(issuer, constraints=False)
     _, forged = leaf(silent)
-    trust = Trust([issuer[1]], [silent[1], forged])
+    trust = believing([issuer], [silent[1], forged])
 
     assert trust.signer(thumbprint(silent[1]), NOW).id == DOCTOR
     assert refusal(trust, thumbprint(forged)) is R.UNTRUSTED_CHAIN
@@ -154,7 +157,7 @@ def test_an_authority_between_is_walked_through_and_its_end_is_the_end() -> None
     top = root()
     middle = between(top, days=30)
     _, certificate = leaf(middle)
-    trust = Trust([top[1]], [middle[1], certificate])
+    trust = believing([top], [certificate], middle)
 
     assert trust.signer(thumbprint(certificate), NOW).id == DOCTOR
     with pytest.raises(Untrusted, match="certificate_expired"):
@@ -165,7 +168,7 @@ def test_an_authority_between_is_walked_through_and_its_end_is_the_end() -> None
 def test_a_chain_is_walked_once_and_the_moment_judged_every_time() -> None:
     issuer = root()
     _, certificate = leaf(issuer)
-    trust, print_ = Trust([issuer[1]], [certificate]), thumbprint(certificate)
+    trust, print_ = believing([issuer], [certificate]), thumbprint(certificate)
     before = suites.tally["chain"]
 
     for _ in range(5):
@@ -191,7 +194,7 @@ def packages(issuer: Issuer, *, begins: int, ends: int, code: str = HOSPITAL, at
 def test_the_newest_key_that_is_valid_is_written_to() -> None:
     issuer = root()
     old, new = packages(issuer, begins=-9, ends=5), packages(issuer, begins=-1, ends=50)
-    trust = Trust([issuer[1]], [old, new])
+    trust = believing([issuer], [old, new])
 
     assert trust.reader(HOSPITAL, NOW).kid == thumbprint(new)
     assert trust.reader(HOSPITAL, NOW - 3 * DAY).kid == thumbprint(old)
@@ -207,14 +210,17 @@ def test_a_stray_certificate_in_an_institutions_name_is_passed_over() -> None:
     stray = packages(theirs, begins=-1, ends=50)
     employee = packages(ours, begins=-1, ends=50, code=HOSPITAL, at=PHARMACY)
 
-    trust = Trust([ours[1]], [stray, employee, good])
+    trust = believing([ours], [stray, employee, good])
 
     assert trust.reader(HOSPITAL, NOW).kid == thumbprint(good)
 
 
 def test_development_is_marked_on_every_certificate(house: House, tmp_path: Path) -> None:
-    paths = [house.folder / "root.pem", *(house.folder / "public").glob("*.pem")]
-    assert len(paths) == 1 + 4 * 3 + 2
+    paths = [
+        house.folder / "root.pem",
+        *(path for at in ("authorities", "public") for path in (house.folder / at).glob("*.pem")),
+    ]
+    assert len(paths) == 1 + 2 + 4 * 3 + 2
     for path in paths:
         assert certificates.is_development(x509.load_pem_x509_certificate(path.read_bytes()))
     assert house.trust.is_development
@@ -224,6 +230,8 @@ def test_development_is_marked_on_every_certificate(house: House, tmp_path: Path
     (tmp_path / "public").mkdir()
     (tmp_path / "root.pem").write_bytes(issuer[1].public_bytes(Encoding.PEM))
     (tmp_path / "public" / "doctor.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "root.crl").write_bytes(listed(issuer))
     trust = Trust.load(tmp_path)
     assert not trust.is_development
     assert trust.signer(thumbprint(certificate), NOW).id == DOCTOR
@@ -242,7 +250,7 @@ def test_a_policy_of_somebody_elses_is_not_the_mark_of_development() -> None:
         .not_valid_before(NOW)
         .not_valid_after(NOW + timedelta(days=1))
         .add_extension(x509.CertificatePolicies([policy]), critical=False)
-        .sign(issuer[0], suites.hashes.SHA256())
+        .sign(issuer[0], hashes.SHA256())
     )
 
     assert not certificates.is_development(certificate)

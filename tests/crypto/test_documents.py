@@ -20,6 +20,7 @@ from forge import (
     flipped,
     header,
     leaf,
+    listed,
     other_s,
     payload,
     refusal,
@@ -45,12 +46,13 @@ from rx_flow.crypto.documents import (
     verify_document,
 )
 from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.pki.status import Seen
 
 
 def test_a_document_says_who_what_and_when(house: House) -> None:
     raw = written(house.doctor)
 
-    document = verify_document(raw, house.trust)
+    document = verify_document(raw, house.trust, Seen(NOW))
 
     assert document == Document(
         raw,
@@ -74,7 +76,7 @@ def test_what_one_signs_is_what_others_verify(house: House) -> None:
         house.doctor, doc="claim", rx=RX, seq=2, prev="a" * 64, at=NOW.astimezone(eight), body={"action": ("a", "b")}
     )
 
-    assert verify_document(document.raw, house.trust) == document
+    assert verify_document(document.raw, house.trust, Seen(NOW)) == document
     assert document.at.utcoffset() == timedelta(0)
 
 
@@ -82,7 +84,7 @@ def test_what_one_signs_is_what_others_verify(house: House) -> None:
     st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 9) | st.booleans(), max_size=5)
 )
 def test_every_body_comes_back_as_it_was(house: House, body: dict[str, object]) -> None:
-    assert verify_document(written(house.doctor, body=body), house.trust).body == body
+    assert verify_document(written(house.doctor, body=body), house.trust, Seen(NOW)).body == body
 
 
 def test_header_and_payload_are_canonical_and_under_the_signature(house: House) -> None:
@@ -108,7 +110,7 @@ def test_we_believe_the_documents_of_another_library(house: House) -> None:
     raw = jws.serialize_compact(header(house), canonical.dumps(payload()), key, registry=registry)
     lower = min(raw, other_s(raw), key=lambda each: decode(each.rpartition(".")[2])[32:])
 
-    assert verify_document(lower, house.trust).body == BODY
+    assert verify_document(lower, house.trust, Seen(NOW)).body == BODY
 
 
 def test_the_second_form_of_a_signature_is_no_second_document(house: House) -> None:
@@ -131,7 +133,9 @@ def test_every_single_character_matters(house: House) -> None:
     raw = written(house.doctor, body={})
     for place in range(len(raw)):
         with pytest.raises(Untrusted):
-            verify_document(f"{raw[:place]}{'A' if raw[place] != 'A' else 'B'}{raw[place + 1 :]}", house.trust)
+            verify_document(
+                f"{raw[:place]}{'A' if raw[place] != 'A' else 'B'}{raw[place + 1 :]}", house.trust, Seen(NOW)
+            )
 
 
 def test_parts_of_two_documents_do_not_make_a_third(house: House) -> None:
@@ -181,13 +185,13 @@ def test_a_certificate_is_judged_at_the_moment_of_signing(at: datetime, reason: 
     issuer = root()
     on = {"begins": NOW.replace(microsecond=0) - DAY, "ends": NOW.replace(microsecond=0) + 700 * DAY}
     private, certificate = leaf(issuer, **on)
-    trust = Trust([issuer[1]], [certificate])
+    trust = Trust([issuer[1]], [certificate], [listed(issuer, begins=at)])
     raw = written(signing_key(private, certificate), at=at.replace(microsecond=0))
 
     if reason is None:
-        assert verify_document(raw, trust).by == DOCTOR
+        assert verify_document(raw, trust, Seen(at)).by == DOCTOR
     else:
-        assert refusal(raw, trust) is reason
+        assert refusal(raw, trust, Seen(at)) is reason
 
 
 def test_nobody_signs_with_a_certificate_that_is_not_valid(house: House) -> None:
@@ -220,7 +224,7 @@ def test_what_would_not_verify_is_not_signed(house: House, change: dict[str, obj
 
 
 def test_the_content_does_not_show(house: House) -> None:
-    document = verify_document(written(house.doctor), house.trust)
+    document = verify_document(written(house.doctor), house.trust, Seen(NOW))
 
     assert "张三" not in repr(document)
     assert document.raw not in repr(document)

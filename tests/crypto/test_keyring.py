@@ -253,7 +253,8 @@ def test_a_given_passphrase_is_used_and_not_written_down(tmp_path: Path) -> None
 
 
 def test_private_files_are_their_owners_alone(house: House) -> None:
-    public = {house.folder / "root.pem", *(house.folder / "public").iterdir()}
+    folders = ("public", "authorities", "lists")
+    public = {house.folder / "root.pem", *(path for at in folders for path in (house.folder / at).iterdir())}
     files = {path for path in house.folder.rglob("*") if path.is_file()}
 
     assert {stat.S_IMODE(path.stat().st_mode) for path in files - public} == {0o600}

@@ -32,6 +32,7 @@ from rx_flow.crypto.documents import Document, issue
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyring import Keyring, SigningKey, unlock
 from rx_flow.crypto.packages import seal
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.prescription import Diagnosis, Line, Patient, Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Area
@@ -91,7 +92,7 @@ class Desk:
         about = rx or str(self.prescription().rx)
         reader = self.trust.reader(to, NOW)
         made = [Package(one[0].seq, seal([each.raw for each in one], reader, rx=about)) for one in packages]
-        return open_copy(made, self.ring, self.trust, rx=about)
+        return open_copy(made, self.ring, self.trust, Seen(NOW + timedelta(minutes=10)), rx=about)
 
     def submit(self, number: str = "N1", issued_at: datetime = NOW) -> tuple[str, str, dict[str, object]]:
         return DOCTOR, "prescription", {"action": "submit", **self.prescription(number, issued_at).to_body()}
@@ -218,7 +219,7 @@ def test_a_story_that_does_not_hold_is_refused(desk: Desk, made: Callable[[Desk]
 
 def test_no_story_at_all_is_refused(desk: Desk) -> None:
     with pytest.raises(Refused, match="bad_document"):
-        open_copy([], desk.ring, desk.trust, rx=str(desk.prescription().rx))
+        open_copy([], desk.ring, desk.trust, Seen(NOW), rx=str(desk.prescription().rx))
 
 
 def test_what_is_sealed_for_another_pharmacy_does_not_open(desk: Desk) -> None:

@@ -26,6 +26,7 @@ from rx_flow.config import Directory, Kind, Person, Settings
 from rx_flow.crypto import authority
 from rx_flow.crypto.documents import Document, verify_document
 from rx_flow.crypto.packages import open_package, seal
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.crypto.tokens import access_token
 from rx_flow.law.standing import Role
 from rx_flow.record import audit
@@ -161,7 +162,7 @@ class Counter:
         """The statement, opened by the pharmacy that it was sealed for."""
         ring = self.w.keys.ring(to)
         (raw,) = open_package(answer.json()["statement_package"], ring.opening, rx=rx)
-        return verify_document(raw, self.w.keys.trust)
+        return verify_document(raw, self.w.keys.trust, Seen(self.w.now))
 
     async def clerk(self) -> dict[str, str]:
         """A session of the agency's clerk."""

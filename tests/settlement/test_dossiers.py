@@ -65,7 +65,9 @@ class Story:
             "packages": [{"first_seq": self.documents[0].seq, "body": package}],
         } | other
         ring = self.w.keys.ring(INSURER)
-        return dossiers.read(json.dumps(answer).encode(), RxId(self.rx), key=ring.opening, trust=self.w.keys.trust)
+        return dossiers.read(
+            json.dumps(answer).encode(), RxId(self.rx), key=ring.opening, trust=self.w.keys.trust, now=self.w.now
+        )
 
 
 @pytest.fixture
@@ -186,7 +188,7 @@ async def test_an_answer_of_another_form_is_malformed(story: Story, other: dict[
 async def test_what_is_no_json_is_malformed(keys: Keys, story: Story) -> None:
     for body in (b"<html>", b"[]", b"{}"):
         with pytest.raises(Refused) as caught:
-            dossiers.read(body, RxId(story.rx), key=keys.ring(INSURER).opening, trust=keys.trust)
+            dossiers.read(body, RxId(story.rx), key=keys.ring(INSURER).opening, trust=keys.trust, now=story.w.now)
         assert caught.value.code is Code.MALFORMED
 
 
