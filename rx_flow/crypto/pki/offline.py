@@ -47,20 +47,21 @@ def enclose(trust: Trust, leaves: Iterable[str]) -> Enclosed:
     )
 
 
-def believe(root: bytes, enclosed: Enclosed) -> Trust:
+def believe(roots: bytes, enclosed: Enclosed) -> Trust:
     """
-    Return a trust in `root` (PEM) alone that knows what is enclosed, each under its own name and in one spelling.
+    Return a trust in `roots` (PEM) alone that knows what is enclosed, each under its own name and in one spelling.
 
-    `Untrusted`: BAD_CERTIFICATE or BAD_LIST for a file that is not what its name says, UNTRUSTED_CHAIN for one that does
-    not lead to the root, BAD_LIST for a list that none of these authorities has signed.
+    `Untrusted`: BAD_CERTIFICATE or BAD_LIST for a file that is not what its name says or that no authority here has
+    signed, UNTRUSTED_CHAIN for one that does not lead to the root, STATUS_UNDETERMINABLE where a list is missing.
     """
-    trust = Trust([_one(root)], ())
+    trust = Trust(_certificates(roots), ())
     named = {**enclosed.authorities, **enclosed.leaves}
     found = {}
     for name, pem in named.items():
-        found[name] = certificate = _one(pem)
-        if thumbprint(certificate) != name or _pem(certificate) != pem:
+        certificate, *others = _certificates(pem)
+        if others or thumbprint(certificate) != name or _pem(certificate) != pem:
             raise Untrusted(Reason.BAD_CERTIFICATE, name)
+        found[name] = certificate
     trust.learn(found.values())
     if {*trust.certificates} != {*enclosed.leaves}:
         raise Untrusted(Reason.BAD_CERTIFICATE, "an authority among the signers, or the reverse")
@@ -76,21 +77,11 @@ def believe(root: bytes, enclosed: Enclosed) -> Trust:
     return trust
 
 
-def name_of(root: bytes) -> str:
-    """
-    Return the thumbprint of a certificate in PEM; `Untrusted(BAD_CERTIFICATE)` for what is none.
-    """
-    return thumbprint(_one(root))
-
-
-def _one(pem: bytes) -> x509.Certificate:
+def _certificates(pem: bytes) -> list[x509.Certificate]:
     try:
-        found = x509.load_pem_x509_certificates(pem)
+        return x509.load_pem_x509_certificates(pem)
     except ValueError:
         raise Untrusted(Reason.BAD_CERTIFICATE, "not a certificate") from None
-    if len(found) != 1:
-        raise Untrusted(Reason.BAD_CERTIFICATE, "not one certificate")
-    return found[0]
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
