@@ -1,5 +1,5 @@
 """
-The witness protocol (c2sp.org/tlog-witness v1.0.0) without its transport: a witness's decision, and both ends' bytes.
+The witness protocol (c2sp.org/tlog-witness v1.1.0) without its transport: a witness's decision, and both ends' bytes.
 """
 
 from __future__ import annotations
