@@ -15,6 +15,7 @@ from rx_flow.auth.doors import Digest, Rx
 from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Here, Site, recording
 from rx_flow.auth.tokens import Caller
+from rx_flow.auth.wire.swift import Swift
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId
@@ -24,7 +25,7 @@ from rx_flow.platform.sweep import sweep
 from rx_flow.platform.vault import Vault
 from rx_flow.record import dossier
 
-router = APIRouter()
+router = APIRouter(route_class=Swift)
 Lang = Annotated[Literal["zh", "en"], Query(description="默认中文 / Chinese unless asked")]
 R = TypeVar("R")
 
