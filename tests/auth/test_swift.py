@@ -49,7 +49,7 @@ def _app(kind: type[APIRoute]) -> FastAPI:
 
     @router.get("/{rx}")
     async def show(rx: Rx, request: Request, who: Who) -> Told:
-        return Told(n=len(request.url.path), who=who)
+        return Told(n=len(request.url.path), who=who + rx)
 
     @router.get("/plain/{n}")
     async def plain(n: int, who: Who) -> Response:
@@ -113,13 +113,15 @@ def _said(answer: httpx2.Response) -> tuple[int, dict[str, str], object]:
     return answer.status_code, headers, body
 
 
-def test_the_routes_of_the_shape_that_ours_have_are_planned():
+def test_the_routes_of_the_shape_that_ours_have_are_planned() -> None:
     routes = _app(Swift).router.routes[-1].original_router.routes
     assert {one.path for one in routes if one.app.__module__.endswith("swift")} == {"/{rx}/step", "/{rx}"}
 
 
 @pytest.mark.parametrize(("method", "path", "headers", "body"), CASES)
-async def test_whatever_comes_is_answered_as_fastapi_itself_does(method, path, headers, body):
+async def test_whatever_comes_is_answered_as_fastapi_itself_does(
+    method: str, path: str, headers: dict[str, str], body: bytes
+) -> None:
     said = []
     for kind in (APIRoute, Swift):
         transport = httpx2.ASGITransport(_app(kind))
