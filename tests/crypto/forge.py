@@ -168,7 +168,7 @@ def authority_certificate(  # the shape that RFC 5280 asks of one
     days: int,
     depth: int | None,
 ) -> x509.Certificate:
-    usage = {bit: bit == "key_cert_sign" for bit in KEY_USAGE_BITS}
+    usage = {bit: bit in {"key_cert_sign", "crl_sign"} for bit in KEY_USAGE_BITS}
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

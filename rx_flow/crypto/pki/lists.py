@@ -101,7 +101,7 @@ def read(found: x509.CertificateRevocationList, issuer: x509.Certificate) -> Rev
         extensions = found.extensions
         number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
         revoked = {one.serial: one for one in map(_entry, found)}
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
         raise Untrusted(Reason.BAD_LIST, "its extensions") from None
     if any(one.critical for one in extensions):
         raise Untrusted(Reason.BAD_LIST, "not a whole list of one authority")
@@ -175,8 +175,7 @@ def _keeps_expired(extensions: x509.Extensions) -> datetime | None:
             if not one.value.value.startswith(_GENERALIZED):
                 return None
             try:
-                stated = datetime.strptime(one.value.value[2:].decode("ascii"), "%Y%m%d%H%M%SZ")
+                return datetime.strptime(one.value.value[2:].decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
             except ValueError:
                 return None
-            return stated.replace(tzinfo=UTC)
     return None

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.x509 import verification
 
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.pki import lists, status
+from rx_flow.crypto.pki import form, lists, status
 from rx_flow.crypto.pki.lists import RevocationList
 from rx_flow.crypto.pki.profile import (
     EXTENDED_USAGE,
@@ -67,6 +67,9 @@ class Trust:
         self._authorities = {thumbprint(one): one for one in self._roots}
         self._known: dict[str, x509.Certificate] = {}
         self._of: dict[str, list[str]] = {}
+        self._issued: frozenset[tuple[bytes, int]] = frozenset()
+        self._stamps: dict[Path, int] = {}
+        self._names: dict[str, str] = {}
         self._lists: dict[str, RevocationList] = {}
         self._certify = lru_cache(maxsize=CACHE_MAX)(self._walk)
         self._readers = lru_cache(maxsize=CACHE_MAX)(self._candidates)
@@ -81,17 +84,23 @@ class Trust:
 
         `OSError` or `ValueError` when a certificate cannot be read; a list that is not believed counts as none.
         """
-        trust = cls(_read(keys / ROOT_FILE), ())
+        roots = _read(keys / ROOT_FILE)
+        trust = cls(roots, ())
+        trust._names = {ROOT if n == 1 else f"{ROOT}-{n}": thumbprint(one) for n, one in enumerate(roots, 1)}
         trust.refresh(keys)
         return trust
 
     def refresh(self, keys: Path) -> None:
         """
-        Read what has come into a folder of keys since; errors as `load`.
+        Read what has come into a folder of keys since it was last read here; errors as `load`. Cheap where nothing has.
         """
-        found = [*(keys / AUTHORITIES).glob("*.pem"), *(keys / PUBLIC).glob("*.pem")]
-        self.learn(one for path in sorted(found) for one in _read(path))
-        for path in sorted((keys / LISTS).glob("*.crl")):
+        changed = [at for at in (AUTHORITIES, PUBLIC, LISTS) if self._is_new(keys / at)]
+        found = [path for at in changed for path in sorted((keys / at).glob("*.pem"))]
+        read = [(path, one) for path in found for one in _read(path)]
+        self.learn(one for _, one in read)
+        named = {path.stem: thumbprint(one) for path, one in read if path.parent.name == AUTHORITIES}
+        self._names = {**self._names, **{name: print_ for name, print_ in named.items() if print_ in self._authorities}}
+        for path in sorted((keys / LISTS).glob("*.crl")) if LISTS in changed else ():
             try:
                 self.take(path.read_bytes())
             except Untrusted:
@@ -102,7 +111,10 @@ class Trust:
         Know these certificates too; whether they are believed is judged when one is asked for.
         """
         found = {thumbprint(one): one for one in certificates}
-        new = {print_: one for print_, one in found.items() if print_ not in self._known}
+        known = self._known.keys() | self._authorities.keys()
+        new = {print_: one for print_, one in found.items() if print_ not in known}
+        if not new:
+            return
         between = {print_: one for print_, one in new.items() if is_authority(one)}
         leaves = {print_: one for print_, one in new.items() if print_ not in between}
         of = {holder: list(prints) for holder, prints in self._of.items()}
@@ -112,12 +124,13 @@ class Trust:
         self._authorities = {**self._authorities, **between}
         self._known = {**self._known, **leaves}
         self._of = of
+        self._issued |= {(one.issuer.public_bytes(), one.serial_number) for one in new.values()}
         self._certify.cache_clear()
         self._readers.cache_clear()
 
     def take(self, raw: bytes) -> RevocationList:
         """
-        Read a revocation list, and return what counts for its issuer from now on: this one, or a later one known before.
+        Read a revocation list, and return what counts for its issuer from now on: this, or a later one known before.
 
         `Untrusted(BAD_LIST)` for a list that no authority known here has signed.
         """
@@ -150,6 +163,11 @@ class Trust:
     def authorities(self) -> Mapping[str, x509.Certificate]:
         """Every authority that is known, roots included, by thumbprint."""
         return self._authorities
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The thumbprints of authorities by the names of their files: `root`, `persons-1`."""
+        return self._names
 
     @property
     def certificates(self) -> Mapping[str, x509.Certificate]:
@@ -204,6 +222,12 @@ class Trust:
         """
         return tuple(self._of.get(holder, ()))
 
+    def issued(self, authority: str, serial: int) -> bool:
+        """
+        True where a certificate of this number, by the authority of this thumbprint, is known.
+        """
+        return (self._authorities[authority].subject.public_bytes(), serial) in self._issued
+
     def doubtful(self, holders: Iterable[str]) -> bool:
         """
         True where a certificate of one of these holders may have been revoked: then it counts when it was recorded.
@@ -234,14 +258,22 @@ class Trust:
         late = at > found[0].certified.ends
         raise Untrusted(Reason.CERTIFICATE_EXPIRED if late else Reason.CERTIFICATE_NOT_YET_VALID)
 
+    def _is_new(self, folder: Path) -> bool:
+        """Files are written beside and renamed, so that a folder's own time tells of every change."""
+        try:
+            stamp = folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        before, self._stamps[folder] = self._stamps.get(folder), stamp
+        return before != stamp
+
     def _revoked(self, thumbprint: str) -> bool:
         try:
             links = self._certify(thumbprint).links
         except Untrusted:
             return False  # it is not believed anyway
-        return any(
-            link.serial in self._lists[link.authority].revoked for link in links if link.authority in self._lists
-        )
+        known = self._lists
+        return any(link.serial in known[link.authority].revoked for link in links if link.authority in known)
 
     def _candidates(self, institution: str) -> tuple[_Walked, ...]:
         """The believed certificates for packages of an institution, newest first."""
@@ -265,6 +297,7 @@ class Trust:
         found = describe(certificate)
         tally["chain"] += 1
         chain = self._chain(certificate, found.begins)
+        form.check(chain)
         for authority in chain[1:-1]:
             issues(authority, found, EXTENDED_USAGE[found.purpose])
         prints = [thumbprint, *(_print(one) for one in chain[1:])]

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from rx_flow.crypto import compact
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.pki import signatures
+from rx_flow.crypto.pki import form, signatures
 from rx_flow.crypto.suites import PublicKey
 
 # Our own object identifiers hang under a random UUID, which ITU-T X.667 lets anybody use without registering.
@@ -85,7 +85,7 @@ class Certified:
         """Return if the certificate and its issuers are valid at `moment`; raise `Untrusted` if not."""
         if moment < self.begins:
             raise Untrusted(Reason.CERTIFICATE_NOT_YET_VALID)
-        if moment > self.ends:
+        if moment.replace(microsecond=0) > self.ends:  # to the end of that second: RFC 5280 §4.1.2.5 knows no parts
             raise Untrusted(Reason.CERTIFICATE_EXPIRED)
 
 
@@ -137,26 +137,27 @@ def holders(certificate: x509.Certificate) -> tuple[str, ...]:
 
 def policies(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier]:
     """
-    Return the certificate policies that a certificate names.
+    Return the certificate policies that a certificate names; `Untrusted` when that cannot be read.
     """
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
-    except x509.ExtensionNotFound:
-        return frozenset()
-    return frozenset(policy.policy_identifier for policy in found)
+    found = form.extension(certificate, x509.CertificatePolicies)
+    return frozenset(policy.policy_identifier for policy in found or ())
 
 
 def is_development(certificate: x509.Certificate) -> bool:
     """True for a certificate of a development authority: production must not run with it."""
-    return DEVELOPMENT in policies(certificate)
+    try:
+        return DEVELOPMENT in policies(certificate)
+    except Untrusted:
+        return False  # what cannot be read is believed by nobody, in production or elsewhere
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
     """True for a certificate that says of itself that it may issue others."""
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+        found = form.extension(certificate, x509.BasicConstraints)
+    except Untrusted:
+        return False  # nor may what cannot be read
+    return found is not None and found.ca
 
 
 def issues(authority: x509.Certificate, certified: Certified, extended: x509.ObjectIdentifier) -> None:
@@ -166,10 +167,7 @@ def issues(authority: x509.Certificate, certified: Certified, extended: x509.Obj
     An authority that names extended key usages issues for these alone; one of the policy PERSONS issues to people,
     one of INSTITUTIONS to institutions, whose national code is then the holder's own.
     """
-    try:
-        allowed = authority.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        allowed = None
+    allowed = form.extension(authority, x509.ExtendedKeyUsage)
     if allowed is not None and extended not in allowed:
         raise Untrusted(Reason.UNTRUSTED_CHAIN, "not for this purpose")
     whom = policies(authority) & {PERSONS, INSTITUTIONS}
@@ -179,11 +177,9 @@ def issues(authority: x509.Certificate, certified: Certified, extended: x509.Obj
 
 
 def _purpose(certificate: x509.Certificate) -> Purpose:
-    try:
-        extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        raise Untrusted(Reason.WRONG_USAGE, "no usage is stated") from None
+    extended, usage = form.extension(certificate, x509.ExtendedKeyUsage), form.extension(certificate, x509.KeyUsage)
+    if extended is None or usage is None:
+        raise Untrusted(Reason.WRONG_USAGE, "no usage is stated")
     oids = list(extended)
     stated = frozenset(bit for bit in KEY_USAGE_BITS if getattr(usage, bit))
     found = _PURPOSES.get(oids[0]) if len(oids) == 1 else None

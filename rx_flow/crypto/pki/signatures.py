@@ -11,6 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
 from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.pki import form
 from rx_flow.crypto.suites import PrivateKey, PublicKey, fits
 
 
@@ -46,5 +47,8 @@ def check_list(found: x509.CertificateRevocationList, issuer: x509.Certificate) 
     """
     Return if `issuer` has signed a revocation list; `Untrusted(BAD_LIST)` if not.
     """
+    usage = form.extension(issuer, x509.KeyUsage)
+    if usage is not None and not usage.crl_sign:  # RFC 5280 §6.3.3 (f)
+        raise Untrusted(Reason.BAD_LIST, "its issuer may not sign one")
     if not found.is_signature_valid(public_key(issuer)):
         raise Untrusted(Reason.BAD_LIST, "not signed by its issuer")
