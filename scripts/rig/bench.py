@@ -1,5 +1,7 @@
 """
 `scripts/bench lifecycle`: whole lifecycles through running services, and their cost against the bare crypto calls.
+
+`scripts/bench crypto` measures single operations instead, suite by suite; its options are its own (`crypto --help`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
+from scripts.rig import crypto_bench
 from scripts.rig.hands import STEPS, Course, Hands, addresses, learn
 from scripts.rig.servers import Service, apart, running, together
 from scripts.rig.world import World, world
@@ -188,8 +191,11 @@ async def _measured(
 
 def main() -> None:
     """Parse, measure, print."""
+    if sys.argv[1:2] == ["crypto"]:
+        crypto_bench.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", choices=["lifecycle"])
+    parser.add_argument("what", choices=["lifecycle", "crypto"])
     parser.add_argument("-n", "--lifecycles", type=int, default=300)
     parser.add_argument("-c", "--concurrency", type=int, default=8)
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
