@@ -69,24 +69,25 @@ def width_at(level: int, index: int, size: int) -> int:
     return max(0, min(WIDTH, (size >> 8 * max(level, 0)) - index * WIDTH))
 
 
+def _levels(size: int, *, entries: bool) -> range:
+    """Return the levels that a size has, that of the bundles first if asked for."""
+    return range(ENTRIES if entries and size else 0, (size.bit_length() + 7) // 8)
+
+
 def edge_of(size: int, *, entries: bool = True) -> list[Tile]:
     """Return the partial tiles of a size, bundle first: what a log serves for each size that it has signed."""
     found: list[Tile] = []
-    for level in ([ENTRIES] if entries else []) + list(range(LEVEL_MAX + 1)):
+    for level in _levels(size, entries=entries):
         at = size >> 8 * max(level, 0)
         if at % WIDTH:
             found.append(Tile(level, at // WIDTH, at % WIDTH))
-        if not at:
-            break
     return found
 
 
 def tiles_of(size: int, *, since: int = 0, entries: bool = True) -> Iterator[Tile]:
     """Yield every tile of a log of `size`, level by level, bundles first; with `since`, those that differ there."""
-    for level in ([ENTRIES] if entries else []) + list(range(LEVEL_MAX + 1)):
+    for level in _levels(size, entries=entries):
         shift = 8 * max(level, 0)
-        if not size >> shift:
-            break
         for index in range((since >> shift) // WIDTH, -(-(size >> shift) // WIDTH)):
             width = width_at(level, index, size)
             if width != width_at(level, index, since):

@@ -144,6 +144,15 @@ def test_a_checkpoint_that_is_not_believed_is_compared_all_the_same() -> None:
     assert [fault for fault, _ in findings(made)] == [Fault.QUORUM_NOT_MET, Fault.ENTRY_MISMATCH]
 
 
+def test_no_checkpoint_no_log() -> None:
+    made = log(3)
+    del made.files["checkpoint"]
+    report = report_of(made)
+
+    assert report.findings == [Finding(Fault.CHECKPOINT_MISSING, "checkpoint")]
+    assert (report.checkpoint, report.checked) == (None, {})
+
+
 def test_a_claim_of_a_giant_log_ends_at_once() -> None:
     made = log(3)
     made.files["checkpoint"] = signed(2**62, bytes(32))
@@ -197,12 +206,21 @@ def test_saved_checkpoints_that_say_nothing_true() -> None:
     assert report_of(made, ask).checked[Check.SAVED_CHECKPOINTS] == 3
 
 
+def large(size: int) -> dict[str, bytes]:
+    files = {tile.path: data for tile, data in tiles.rebuild(entry(number) for number in range(size))}
+    partial = {tile.level: files[tile.path] for tile in tiles.edge_of(size, entries=False)}
+    edge = tiles.Edge(size, tuple(partial.get(level, b"") for level in range(3)))
+    return {**files, "checkpoint": signed(size, edge.root(), times={"hospital": NOW, "insurer": NOW})}
+
+
+def test_a_log_whose_upper_tile_is_just_full() -> None:
+    assert verify(large(65_536).get, TWO_OF_THREE).checked[Check.HASH_TILES] == 256 + 1 + 1
+
+
 def test_a_larger_log_in_constant_memory() -> None:
     """70,000 entries: a full tile of level 1 and one of level 2, and a flipped bit in each is named."""
     size = 70_000
-    files = {tile.path: data for tile, data in tiles.rebuild(entry(number) for number in range(size))}
-    edge = tiles.Edge(size, tuple(files[tile.path] for tile in tiles.edge_of(size, entries=False)))
-    files["checkpoint"] = signed(size, edge.root(), times={"hospital": NOW, "insurer": NOW})
+    files = large(size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     assert verify(files.get, TWO_OF_THREE).checked[Check.ENTRIES] == size
