@@ -25,7 +25,10 @@ TYPE = "rx-document+jws"
 DOCUMENT_MAX = 64 * 1024  # characters; a prescription of five lines has about 3,000
 _HEADER = frozenset({"alg", "sigT", "typ", "x5t#S256"})
 _PAYLOAD = frozenset({"doc", "rx", "seq", "prev", "at", "by", "body"})
-_HEADER_FORM = canonical.dumps({"alg": suites.DEFAULT.signature, "sigT": "%s", "typ": TYPE, "x5t#S256": "%s"})
+_HEADER_FORMS = {
+    suite.name: canonical.dumps({"alg": suite.signature, "sigT": "%s", "typ": TYPE, "x5t#S256": "%s"})
+    for suite in suites.SUITES
+}
 _HEX = frozenset("0123456789abcdef")
 _DIGEST_LENGTH = 64
 
@@ -108,6 +111,7 @@ class Claimed:
     raw: str = field(repr=False)
     digest: str
     thumbprint: str
+    suite: suites.Suite = field(repr=False)
     signed: bytes = field(repr=False)
     signature: bytes = field(repr=False)
     members: dict[str, Any] = field(repr=False)
@@ -136,7 +140,7 @@ def take_apart(raw: str, *, withheld: bool = False) -> Claimed:
     parts = compact.split(jws, limit=DOCUMENT_MAX)
     compact.expect(parts.header, TYPE, _HEADER)
     # 2. The algorithm comes from the table of suites.
-    suites.of_signature(parts.header["alg"])
+    suite = suites.of_signature(parts.header["alg"])
     # 3. The certificate's name, and the time of signing: the same in header and payload.
     stated, print_ = parts.header["sigT"], parts.header["x5t#S256"]
     if not isinstance(print_, str):
@@ -151,7 +155,7 @@ def take_apart(raw: str, *, withheld: bool = False) -> Claimed:
         raise Untrusted(Reason.WITHHELD)
     return Claimed(
         raw, canonical.digest(jws), print_,
-        signed=parts.signed, signature=parts.signature, members=members, at=at, withheld=hidden,
+        suite=suite, signed=parts.signed, signature=parts.signature, members=members, at=at, withheld=hidden,
     )  # fmt: skip
 
 
@@ -165,7 +169,9 @@ def believe(claimed: Claimed, trust: Trust, seen: Seen) -> Document:
     if since is not None:
         plausible(claimed.at, since)
     certified = trust.certified(claimed.thumbprint, Purpose.DOCUMENT, claimed.at, now=seen.now, since=since)
-    suites.verify(certified.public, claimed.signed, claimed.signature)
+    if not claimed.suite.owns(certified.public):
+        raise Untrusted(Reason.WRONG_ALGORITHM, "not that of the certificate's key")
+    claimed.suite.verify(certified.public, claimed.signed, claimed.signature)
     if claimed.members["by"] != certified.signer.id:
         raise Untrusted(Reason.SIGNER_MISMATCH)
     return _document(
@@ -210,7 +216,7 @@ def _sign(key: SigningKey, members: dict[str, object], at: datetime, opened: lis
     if not _sound(members):
         raise ValueError("not a document: doc, rx, seq, prev or body")
     payload = canonical.dumps(members)
-    signed = compact.join(_header(stated, key.thumbprint), payload)
+    signed = compact.join(_header(key.suite, stated, key.thumbprint), payload)
     signature = key.sign(signed, purpose=Purpose.DOCUMENT, at=at)
     raw = disclosures.join((signed + b"." + compact.encode(signature)).decode(), opened)
     if len(raw) > DOCUMENT_MAX:
@@ -218,9 +224,9 @@ def _sign(key: SigningKey, members: dict[str, object], at: datetime, opened: lis
     return raw, payload
 
 
-def _header(stated: str, thumbprint: str) -> bytes:
+def _header(suite: suites.Suite, stated: str, thumbprint: str) -> bytes:
     """The canonical JSON of the header; none of its values needs an escape."""
-    return _HEADER_FORM % (stated.encode(), thumbprint.encode())
+    return _HEADER_FORMS[suite.name] % (stated.encode(), thumbprint.encode())
 
 
 def _payload(payload: bytes) -> dict[str, JSON]:

@@ -60,7 +60,7 @@ def client_assertion(key: SigningKey, issuer: str, audience: str, *, now: dateti
     `Untrusted` for a key that is not for tokens, or outside its certificate's validity.
     """
     issued = int(now.timestamp())
-    header = {"alg": suites.DEFAULT.signature, "typ": ASSERTION_TYPE, "x5t#S256": key.thumbprint}
+    header = {"alg": key.suite.signature, "typ": ASSERTION_TYPE, "x5t#S256": key.thumbprint}
     claims = {
         "iss": issuer, "sub": issuer, "aud": audience, "jti": jti, "iat": issued, "exp": issued + ASSERTION_SECONDS,
     }  # fmt: skip
@@ -75,13 +75,15 @@ def verify_assertion(jwt: str, trust: Trust, audience: str, *, now: datetime) ->
     # 1. The form and the algorithm, before any key is used.
     parts = compact.split(jwt, limit=TOKEN_MAX)
     compact.expect(parts.header, ASSERTION_TYPE, _ASSERTION_HEADER)
-    suites.of_signature(parts.header["alg"])
+    suite = suites.of_signature(parts.header["alg"])
     # 2. The certificate, as of now, for tokens; then the signature.
     print_ = parts.header["x5t#S256"]
     if not isinstance(print_, str):
         raise Untrusted(Reason.MALFORMED, "x5t#S256")
     certified = trust.certified(print_, Purpose.TOKEN, now, now=now)
-    suites.verify(certified.public, parts.signed, parts.signature)
+    if not suite.owns(certified.public):
+        raise Untrusted(Reason.WRONG_ALGORITHM, "not that of the certificate's key")
+    suite.verify(certified.public, parts.signed, parts.signature)
     # 3. The claims: by the institution itself, for us, now.
     claims = _claims(parts.payload, _ASSERTION)
     if not claims["iss"] == claims["sub"] == certified.signer.id:

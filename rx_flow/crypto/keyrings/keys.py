@@ -18,6 +18,7 @@ from rx_flow.crypto import suites
 from rx_flow.crypto.certificates import Certified, OpenKey, Purpose, Signer
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.opaque import Opaque
+from rx_flow.crypto.suites.suite import Entry
 
 _NONCE = 12
 _VERSION = b"\x02"
@@ -31,13 +32,14 @@ class SigningKey(Opaque):
     A private key and whom its certificate names. It signs; it cannot be read, printed, copied or pickled.
     """
 
-    __slots__ = ("_certified", "_private")
+    __slots__ = ("_certified", "_private", "suite")
 
     def __init__(self, private: suites.PrivateKey, certified: Certified) -> None:
         if private.public_key() != certified.public:
             raise Untrusted(Reason.BAD_KEY_FILE, "the certificate is not for this key")
         self._private = private
         self._certified = certified
+        self.suite = suites.of_key(private)
 
     def _shown(self) -> str:
         return f"of {self.id} for {self.purpose}"
@@ -79,7 +81,7 @@ class SigningKey(Opaque):
         if purpose is not self.purpose:
             raise Untrusted(Reason.WRONG_USAGE)
         self._certified.at(at)
-        return suites.sign(self._private, data)
+        return self.suite.sign(self._private, data)
 
 
 @final
@@ -104,9 +106,11 @@ class OpeningKey(Opaque):
         """Return the key that a package names by its certificate's thumbprint: this, an older one, or None."""
         return self if kid == self.public.kid else self._of.get(kid)
 
-    def agree(self, ephemeral: suites.PublicKey) -> bytes:
-        """Return the secret that this key shares with an ephemeral one."""
-        return suites.agree(self._private, ephemeral)
+    def unwrap(self, suite: suites.Suite, header: Entry, wrapped: bytes) -> bytes:
+        """Return the content key that was wrapped for this key; `Untrusted` if it was not, or in another suite."""
+        if not suite.owns(self._private):
+            raise Untrusted(Reason.UNKNOWN_SUITE, "not that of the key")
+        return suite.unwrap(self._private, header, wrapped)
 
 
 @final

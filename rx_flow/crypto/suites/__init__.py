@@ -1,0 +1,99 @@
+"""
+The one table of suites: which algorithms belong together. Documents and packages name theirs; keys have one.
+
+To add a suite: a module beside `p256.py` with its operations and a `Suite` of them (`suite.py` says what each must
+promise), its row in `SUITES`, its key types in `PrivateKey` and `PublicKey`. Nothing else chooses an algorithm: signing
+takes the suite of the key, reading takes it from the header's names and refuses a key of another suite.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from rx_flow.crypto import compact
+from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.suites import p256
+from rx_flow.crypto.suites.p256 import HALF, ORDER, P256, SIZE, agree, coordinates, point
+from rx_flow.crypto.suites.suite import Suite, tally
+
+__all__ = (
+    "DEFAULT", "HALF", "ORDER", "SIZE", "SUITES", "PrivateKey", "PublicKey", "Suite",
+    "agree", "coordinates", "fits", "generate", "named", "of_key", "of_package", "of_signature", "point",
+    "sign", "tally", "verify",
+)  # fmt: skip
+
+PrivateKey: TypeAlias = p256.PrivateKey
+PublicKey: TypeAlias = p256.PublicKey
+
+DEFAULT = P256
+SUITES: tuple[Suite, ...] = (P256,)
+_BY_NAME = {suite.name: suite for suite in SUITES}
+_BY_SIGNATURE = {suite.signature: suite for suite in SUITES}
+_BY_PACKAGE = {(suite.key_management, suite.content): suite for suite in SUITES}
+
+
+def named(name: str) -> Suite:
+    """
+    Return the suite that settings call `name`; `ValueError` for none of ours.
+    """
+    if name not in _BY_NAME:
+        raise ValueError(f"no suite {name}: one of {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]
+
+
+def of_signature(alg: object) -> Suite:
+    """
+    Return the suite that signs with `alg`, or raise `Untrusted`: `none`, HS* and the unheard-of alike.
+    """
+    suite = _BY_SIGNATURE.get(alg) if isinstance(alg, str) else None
+    if suite is None:
+        raise Untrusted(compact.strange(alg, Reason.WRONG_ALGORITHM))
+    return suite
+
+
+def of_package(alg: object, enc: object) -> Suite:
+    """
+    Return the suite that wraps keys with `alg` and encrypts content with `enc`, or raise `Untrusted`.
+    """
+    suite = _BY_PACKAGE.get((alg, enc)) if isinstance(alg, str) and isinstance(enc, str) else None
+    if suite is None:
+        raise Untrusted(compact.strange(alg, Reason.UNKNOWN_SUITE))
+    return suite
+
+
+def of_key(key: object) -> Suite:
+    """
+    Return the suite that a private or public key is of; `Untrusted(BAD_CERTIFICATE)` for none.
+    """
+    for suite in SUITES:
+        if suite.owns(key):
+            return suite
+    raise Untrusted(Reason.BAD_CERTIFICATE, "the key is of no suite")
+
+
+def fits(key: object) -> bool:
+    """
+    Return whether a key is of one of the suites.
+    """
+    return any(suite.owns(key) for suite in SUITES)
+
+
+def generate() -> PrivateKey:
+    """
+    Return a new private key of the default suite.
+    """
+    return p256.generate()
+
+
+def sign(key: PrivateKey, data: bytes) -> bytes:
+    """
+    Return the signature over `data` that the key's suite makes.
+    """
+    return of_key(key).sign(key, data)
+
+
+def verify(key: PublicKey, data: bytes, signature: bytes) -> None:
+    """
+    Return if `signature` is `key`'s over `data`; raise `Untrusted` with the precise reason if not.
+    """
+    of_key(key).verify(key, data, signature)
