@@ -21,7 +21,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rx_flow.auth import problems, resting, staff, tokens
+from rx_flow.auth import freshness, problems, resting, staff, tokens
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.sessions import Sessions
@@ -29,9 +29,9 @@ from rx_flow.auth.site import Clock, Site, utc_now
 from rx_flow.auth.wire import edge, openapi
 from rx_flow.auth.wire.page import index
 from rx_flow.config import Directory, Institution, Kind, Settings, Unfit, check_passphrase, read_passphrase
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.pki.path import Trust
 from rx_flow.record import schema
 from rx_flow.record.database import Database
 from rx_flow.record.outbox import Message, Reply
@@ -105,6 +105,7 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
     if institution is None:
         raise Unfit(f"{settings.code} is not in {settings.keys}/directory.json")
     folder = settings.keys / settings.code
+    freshness.prepare(settings, clock())
     trust, keyring = open_keys(settings)
     directory = directory.moved(dict(settings.urls))
     db = Database.open(settings.database_url, heads=schema.heads(components(institution.kind)))
@@ -130,6 +131,7 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
         ),
         passwords=Passwords.load(folder),
         sender=Sender(db, deliver, replied, clock=clock),
+        responder=freshness.begin(settings, trust),
     )
     return site
 
@@ -155,7 +157,7 @@ async def running(site: Site, background: Background | None = None) -> AsyncIter
     """
     Deliver what the site owes, and do what it does by itself, until the end; then close everything that is its own.
     """
-    tasks = [asyncio.create_task(_kept_up(_forget, site))]
+    tasks = [asyncio.create_task(_kept_up(each, site)) for each in (_forget, freshness.keep_fresh)]
     if background is not None:
         tasks.append(asyncio.create_task(_kept_up(background, site)))
     site.sender.start()

@@ -80,6 +80,16 @@ class Peers:
         """
         return await self._authorised("GET", code, path, b"")
 
+    async def public(self, code: str, path: str) -> Reply:
+        """
+        Ask an institution for what it tells everybody, as nobody in particular.
+        """
+        return await self._send("GET", code, path, content=b"", kind="")
+
+    def beside(self, code: str) -> bool:
+        """True for an institution in this process."""
+        return code in self._mounted
+
     async def close(self) -> None:
         """Close every connection, and wait for calls in this process."""
         self._network.close()

@@ -133,6 +133,7 @@ def make(keys: Path, directory: Directory, *, now: datetime, force: bool = False
         ],
         now=now,
         force=force,
+        address="".join(f"{one.url}/pki" for one in directory.of_kind(Kind.PLATFORM)[:1]),
     )
     _enrol(keys, directory, institutions, fresh=set(made.people))
     directory.save(keys)

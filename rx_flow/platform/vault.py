@@ -59,8 +59,8 @@ class Vault:
         """
         Open every stored package of one prescription, and return its documents from the first to the last.
 
-        Nothing stored is believed: `Refused(BAD_DOCUMENT)` if the database no longer holds what was taken in; `Untrusted`
-        where a signer's certificate was revoked before its document was recorded, or nobody can say.
+        Nothing stored is believed: `Refused(BAD_DOCUMENT)` if the database no longer holds what was taken in;
+        `Untrusted` where a signer's certificate was revoked before its document was recorded, or nobody can say.
         """
         rx = kept[0].rx
         try:

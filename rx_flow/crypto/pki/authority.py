@@ -107,22 +107,23 @@ def init(
     return Made(tuple(made_institutions), made_people)
 
 
-def freshen(keys: Path, now: datetime) -> None:
+def freshen(keys: Path, now: datetime) -> bool:
     """
     Write the lists of a development folder anew where they are a day old, and give responders certificates that last.
 
-    Does nothing in a folder without the authority's keys: there the lists come from outside. Cheap where nothing is
-    due: the lists are read and no key is touched.
+    True if anything was written. Does nothing in a folder without the authority's keys: there the lists come from
+    outside. Cheap where nothing is due: the lists are read and no key is touched.
     """
     if not ((keys / AUTHORITY_FILE).exists() and (keys / PASSPHRASE_FILE).exists() and register.due(keys, now)):
-        return
+        return False
     with register.held(keys):
         if not register.due(keys, now):
-            return  # another process was first
+            return True  # another process was first
         secret = development_passphrase(keys)
         authority = register.load(keys, secret)
         respond(keys, authority, secret, now=now)
         register.publish(keys, authority, now=now)
+    return True
 
 
 def respond(keys: Path, authority: Authority, passphrase: str, *, now: datetime) -> None:

@@ -38,7 +38,7 @@ LIST_RENEWED = timedelta(days=1)  # a list older than this is written anew
 @dataclass(frozen=True, slots=True)
 class Authority:
     """
-    The root and every issuing authority there has been, by name, and what each has revoked; the newest of a kind issues.
+    Root and issuing authorities by name, all there have been, and what each has revoked. The newest of a kind issues.
     """
 
     issuers: Mapping[str, Issuer]

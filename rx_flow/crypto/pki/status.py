@@ -47,8 +47,8 @@ class Seen:
     """
     When a document is judged (`now`), and since when it is known to exist: all times aware.
 
-    `recorded`: when a log recorded each document, by digest. `held`: since when whoever asks has all of them, by its own
-    log. Neither: they have come just now.
+    `recorded`: when a log recorded each document, by digest. `held`: since when whoever asks has all of them, by its
+    own log. Neither: they have come just now.
     """
 
     now: datetime
