@@ -21,23 +21,38 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rx_flow.auth import freshness, problems, resting, staff, tokens
+from rx_flow.auth import locks, problems, resting, staff, tokens
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.sessions import Sessions
 from rx_flow.auth.site import Clock, Site, utc_now
 from rx_flow.auth.wire import edge, openapi
 from rx_flow.auth.wire.page import index
-from rx_flow.config import Directory, Institution, Kind, Settings, Unfit, check_passphrase, read_passphrase
+from rx_flow.config import (
+    PASSPHRASE_CHARACTERS_MIN,
+    Directory,
+    Institution,
+    Kind,
+    Settings,
+    Unfit,
+    WrongPassphrase,
+    check_passphrase,
+    read_keyring,
+    read_passphrase,
+)
+from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.errors import Untrusted, WrongPin
-from rx_flow.crypto.keyring import Keyring
-from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.keyrings.kept import Unreachable
+from rx_flow.crypto.keyrings.ring import Keyring
+from rx_flow.law.standing import Actor
 from rx_flow.record import schema
+from rx_flow.record.audit import Origin
 from rx_flow.record.database import Database
 from rx_flow.record.outbox import Message, Reply
 from rx_flow.record.sender import Sender
 
 log = logging.getLogger(__name__)
+TOKEN_PIN_MIN = 6  # characters; a token counts the tries, so that it may be short
 REST_SECONDS = 5.0
 SWEEP_SECONDS = 60.0
 Background = Callable[[Site], Coroutine[Any, Any, None]]
@@ -83,18 +98,47 @@ def open_keys(settings: Settings) -> tuple[Trust, Keyring]:
     """
     Read whom the site trusts and its own keys; raise `Unfit` where they are missing, or not fit for production.
     """
-    passphrase = settings.passphrase or read_passphrase(settings.keys, settings.mode)
+    where = settings.keyring or read_keyring()
+    shortest = TOKEN_PIN_MIN if where else PASSPHRASE_CHARACTERS_MIN
+    passphrase = settings.passphrase or read_passphrase(settings.keys, settings.mode, shortest=shortest)
     if settings.mode == "production":
-        check_passphrase(settings.keys, passphrase)
+        check_passphrase(settings.keys, passphrase, shortest=shortest)
     try:
-        trust, keyring = Trust.load(settings.keys), Keyring.load(settings.keys / settings.code, passphrase)
+        trust, keyring = Trust.load(settings.keys), Keyring.load(settings.keys / settings.code, passphrase, where)
     except WrongPin:
-        raise Unfit(f"the passphrase does not open the keys of {settings.code}") from None
+        raise WrongPassphrase(f"the passphrase does not open the keys of {settings.code}") from None
+    except Unreachable as fault:
+        raise Unfit(f"the token with the keys of {settings.code} cannot be used: {fault}") from None
+    except ImportError:
+        raise Unfit("keys in a token need python-pkcs11: pip install rx-flow[hsm]") from None
     except (OSError, ValueError, Untrusted):
         raise Unfit(f"the keys of {settings.code} in {settings.keys} cannot be read: see keys/README.md") from None
     if settings.mode == "production" and (trust.is_development or keyring.is_development):
         raise Unfit("these are development keys: production needs keys of its own, see keys/README.md")
     return trust, keyring
+
+
+def unlock_keys(
+    settings: Settings, institution: Institution, db: Database, *, clock: Clock = utc_now
+) -> tuple[Trust, Keyring]:
+    """
+    Do what `open_keys` does, and record a wrong passphrase; five wrong PINs of a token in a row lock us out of it.
+
+    A token locks itself for good after a few more, and then only its maker's password helps; so we stop before.
+    """
+    me = Actor(institution.code, institution.kind.role, institution.code)
+    before = db.look(locks.failures, institution.area, me.id)
+    if before >= locks.FAILURES_MAX and (settings.keyring or read_keyring()):
+        raise Unfit(f"the PIN of the token is locked: find it, then `rx-flow staff unlock {me.id} {me.id}`")
+    try:
+        found = open_keys(settings)
+    except WrongPassphrase:
+        here = Origin(me.id, "")
+        db.run(locks.stumble, me, institution.area, origin=here, now=clock(), action="open_keys")
+        raise
+    if before:
+        db.run(locks.steady, me, institution.area)
+    return found
 
 
 def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, clock: Clock = utc_now) -> Site:
@@ -105,10 +149,13 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
     if institution is None:
         raise Unfit(f"{settings.code} is not in {settings.keys}/directory.json")
     folder = settings.keys / settings.code
-    freshness.prepare(settings, clock())
-    trust, keyring = open_keys(settings)
-    directory = directory.moved(dict(settings.urls))
     db = Database.open(settings.database_url, heads=schema.heads(components(institution.kind)))
+    try:
+        trust, keyring = unlock_keys(settings, institution, db, clock=clock)
+    except BaseException:
+        db.close()
+        raise
+    directory = directory.moved(dict(settings.urls))
     peers = Peers(institution.code, keyring.token, directory, clock=clock, seconds=settings.peer_seconds)
 
     async def deliver(to: str, path: str, body: bytes) -> Reply:
@@ -131,7 +178,6 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
         ),
         passwords=Passwords.load(folder),
         sender=Sender(db, deliver, replied, clock=clock),
-        responder=freshness.begin(settings, trust),
     )
     return site
 
@@ -157,7 +203,7 @@ async def running(site: Site, background: Background | None = None) -> AsyncIter
     """
     Deliver what the site owes, and do what it does by itself, until the end; then close everything that is its own.
     """
-    tasks = [asyncio.create_task(_kept_up(each, site)) for each in (_forget, freshness.keep_fresh)]
+    tasks = [asyncio.create_task(_kept_up(_forget, site))]
     if background is not None:
         tasks.append(asyncio.create_task(_kept_up(background, site)))
     site.sender.start()
@@ -169,6 +215,7 @@ async def running(site: Site, background: Background | None = None) -> AsyncIter
         await asyncio.gather(*tasks, return_exceptions=True)
         await site.sender.stop()
         await site.peers.close()
+        site.keyring.close()
         await asyncio.to_thread(site.db.close)
 
 

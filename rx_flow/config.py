@@ -19,6 +19,7 @@ from rx_flow.law.standing import Role
 
 DIRECTORY = "directory.json"
 PASSPHRASE = "RX_FLOW_PASSPHRASE"  # noqa: S105  The name of an environment variable, not a secret.
+KEYRING = "RX_FLOW_KEYRING"
 PASSPHRASE_CHARACTERS_MIN = 16
 
 Mode = Literal["development", "production"]
@@ -27,6 +28,12 @@ Mode = Literal["development", "production"]
 class Unfit(Exception):  # noqa: N818  It says what is the case; the text says what to do.
     """
     A site cannot start with these settings or keys; the text says why, and what to do.
+    """
+
+
+class WrongPassphrase(Unfit):
+    """
+    The passphrase, or the token's PIN, does not open an institution's keys.
     """
 
 
@@ -160,6 +167,7 @@ class Settings:
     keys: Path
     mode: Mode = "development"
     passphrase: str = field(default="", repr=False)
+    keyring: str = ""  # where the keys are: "" in the institution's folder, or pkcs11:token=...?module-path=...
     urls: tuple[tuple[str, str], ...] = ()  # other addresses than the directory's: (code, url)
     token_seconds: int = 300
     session_idle_minutes: int = 30
@@ -168,15 +176,23 @@ class Settings:
     peer_seconds: float = 10.0
 
 
-def read_passphrase(keys: Path, mode: Mode) -> str:
+def read_keyring() -> str:
+    """
+    Return where institutions' keys are: RX_FLOW_KEYRING, "" where that is not set.
+    """
+    return os.environ.get(KEYRING, "")
+
+
+def read_passphrase(keys: Path, mode: Mode, *, shortest: int = PASSPHRASE_CHARACTERS_MIN) -> str:
     """
     Return the passphrase of an institution's keys: RX_FLOW_PASSPHRASE, or in development the one that `keys init` made.
 
-    Raise `Unfit` where there is none, and in production for that of development or one shorter than 16 characters.
+    For keys in a token it is the token's PIN. Raise `Unfit` where there is none, and in production as
+    `check_passphrase`.
     """
     given = os.environ.get(PASSPHRASE, "")
     if mode == "production":
-        check_passphrase(keys, given)
+        check_passphrase(keys, given, shortest=shortest)
         return given
     try:
         return given or development_passphrase(keys)
@@ -184,13 +200,13 @@ def read_passphrase(keys: Path, mode: Mode) -> str:
         raise Unfit(f"{keys} has no development passphrase: run `rx-flow keys init`, or set {PASSPHRASE}") from None
 
 
-def check_passphrase(keys: Path, passphrase: str) -> None:
+def check_passphrase(keys: Path, passphrase: str, *, shortest: int = PASSPHRASE_CHARACTERS_MIN) -> None:
     """
-    Raise `Unfit` for a passphrase that production must not run with.
+    Raise `Unfit` for a passphrase that production must not run with: none, that of development, a short one.
     """
     if not passphrase:
         raise Unfit(f"production needs {PASSPHRASE}, the passphrase of the institution's keys")
     if (keys / PASSPHRASE_FILE).exists() and passphrase == development_passphrase(keys):
         raise Unfit("production does not run with the passphrase of development")
-    if len(passphrase) < PASSPHRASE_CHARACTERS_MIN:
-        raise Unfit(f"production needs a passphrase of at least {PASSPHRASE_CHARACTERS_MIN} characters")
+    if len(passphrase) < shortest:
+        raise Unfit(f"production needs a passphrase of at least {shortest} characters")

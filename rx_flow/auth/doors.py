@@ -47,6 +47,10 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    def __repr_args__(self) -> list[tuple[str | None, object]]:
+        """Nothing of a request shows in a log or a traceback: it holds PINs, passwords, and who is ill with what."""
+        return []
+
     @field_validator("*", mode="after")
     @classmethod
     def _plain_texts(cls, value: _V, info: ValidationInfo) -> _V:

@@ -1,5 +1,7 @@
 """
 Wrong PINs: counted durably, five in a row lock the person out of signing until somebody unlocks. Actions, no HTTP.
+
+So it is with the PIN of an institution's token, by the institution's own code: `open_keys` in the log.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def failures(tx: Connection, area: str, person: str) -> int:
     return int(row[0]) if row else 0
 
 
-def stumble(tx: Connection, actor: Actor, area: str, *, origin: Origin, now: datetime) -> Code:
+def stumble(tx: Connection, actor: Actor, area: str, *, origin: Origin, now: datetime, action: str = "sign") -> Code:
     """
     Count a wrong PIN and record it; return what to answer: `wrong_pin`, or `pin_locked` from the fifth in a row on.
     """
@@ -44,7 +46,7 @@ def stumble(tx: Connection, actor: Actor, area: str, *, origin: Origin, now: dat
     else:
         tx.execute(update(pin_failure).where(*mine).values(**values))
     code = Code.PIN_LOCKED if count >= FAILURES_MAX else Code.WRONG_PIN
-    audit.refused(tx, actor, "sign", code=code, origin=origin, now=now)
+    audit.refused(tx, actor, action, code=code, origin=origin, now=now)
     return code
 
 

@@ -10,11 +10,11 @@ import hmac
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rx_flow.config import Unfit
-from rx_flow.crypto.locked import write
+from rx_flow.crypto.keyrings.locked import write
 from rx_flow.crypto.tokens import nonce
 from rx_flow.law.refusals import Code, Refused
 
@@ -48,8 +48,8 @@ class Hashed:
     A password's hash, with what is needed to compute it again.
     """
 
-    salt: bytes
-    hash: bytes
+    salt: bytes = field(repr=False)
+    hash: bytes = field(repr=False)
     cost: Cost
 
     def __post_init__(self) -> None:

@@ -79,6 +79,7 @@ STATUS: dict[Code, int] = {
         422,
     ),
     _C.PIN_LOCKED: 423,
+    _C.TOO_MANY_ATTEMPTS: 429,
     **dict.fromkeys((_C.CERTIFICATE_STATUS_UNKNOWN, _C.PEER_UNREACHABLE, _C.BUSY), 503),
 }
 
@@ -113,6 +114,7 @@ _FRAMEWORK: dict[int, tuple[int, str]] = {
     422: (422, Code.MALFORMED),
 }
 METHOD_NOT_ALLOWED = 405
+_RETRY_SECONDS = {503: "1", 429: "60"}
 PATHS_MAX = 20
 
 
@@ -174,8 +176,8 @@ def problem(
     extra = dict(headers or {})
     if status == STATUS[Code.UNAUTHENTICATED]:
         extra.setdefault("WWW-Authenticate", 'Bearer realm="rx-flow"')
-    if status == STATUS[Code.BUSY]:
-        extra.setdefault("Retry-After", "1")
+    if status in _RETRY_SECONDS:
+        extra.setdefault("Retry-After", _RETRY_SECONDS[status])
     return Response(orjson.dumps(body), status, extra, MEDIA_TYPE)
 
 

@@ -7,19 +7,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import final
 
 from rx_flow.config import Person
-from rx_flow.crypto.keyring import SigningKey
+from rx_flow.crypto.keyrings.keys import SigningKey
+from rx_flow.crypto.keyrings.opaque import Opaque
 from rx_flow.crypto.tokens import nonce
 from rx_flow.law.standing import Actor
 
 SESSIONS_MAX = 5  # of one person; the oldest gives way
 
 
-@dataclass(slots=True)
-class Session:
+@final
+@dataclass(slots=True, repr=False, eq=False)
+class Session(Opaque):
     """
     One person at one screen; after the first signature it holds the opened key and a keyed hash of the PIN.
     """
@@ -28,15 +31,27 @@ class Session:
     actor: Actor
     since: datetime
     used: datetime
-    key: SigningKey | None = field(default=None, repr=False)
-    pin: bytes = field(default=b"", repr=False)
+    key: SigningKey | None = None
+    pin: bytes = b""
+
+    def _shown(self) -> str:
+        return self.person.id
+
+    def open(self, key: SigningKey, pin: bytes) -> None:
+        """Keep an opened key, and the keyed hash of the PIN that opened it."""
+        self.key, self.pin = key, pin
+
+    def forget(self) -> None:
+        """Let go of the opened key. Where a request is signing with it just now, it dies with that request."""
+        self.key, self.pin = None, b""
 
 
 def _name(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-class Sessions:
+@final
+class Sessions(Opaque):
     """
     The sessions of one site; `idle` and `whole` limit each of them.
     """
@@ -77,6 +92,12 @@ class Sessions:
     def end(self, token: str) -> None:
         """Close a session and forget its key."""
         self._open.pop(_name(token), None)
+
+    def forget(self, person: str) -> None:
+        """Let go of a person's opened key in every session: it was locked."""
+        for session in self._open.values():
+            if session.person.id == person:
+                session.forget()
 
     def sweep(self, now: datetime) -> None:
         """Forget every session that is over, and its key."""

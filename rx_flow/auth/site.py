@@ -17,12 +17,12 @@ from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.problems import code_of
 from rx_flow.auth.sessions import Sessions
+from rx_flow.auth.throttle import Throttle
 from rx_flow.auth.wire import trace
 from rx_flow.config import Directory, Institution, Kind, Settings
+from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.errors import Untrusted
-from rx_flow.crypto.keyring import Keyring
-from rx_flow.crypto.pki.ocsp import Responder
-from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Ask, RxId
 from rx_flow.record import audit, dossier
@@ -63,7 +63,7 @@ class Site:
     sessions: Sessions
     passwords: Passwords
     sender: Sender
-    responder: Responder | None = None
+    throttle: Throttle = field(default_factory=Throttle, repr=False)
     callers: dict[str, tuple[Actor, datetime]] = field(default_factory=dict, repr=False)
 
     @property

@@ -23,7 +23,8 @@ from rx_flow.auth.sessions import Session
 from rx_flow.auth.site import Site, Told, denied, site_of
 from rx_flow.config import Person
 from rx_flow.crypto.errors import WrongPin
-from rx_flow.crypto.keyring import SigningKey, unlock
+from rx_flow.crypto.keyrings.files import unlock
+from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import SHANGHAI, Actor, Role
 from rx_flow.record import audit
@@ -59,13 +60,13 @@ class SignedIn:
         Return the person's signing key; ask for the PIN before each signature.
 
         Raise `Refused`: `wrong_pin`, or `pin_locked` after five in a row, across sessions and restarts. Each wrong one
-        is recorded. The key file is opened once in a session (scrypt, in a thread); after that the PIN is compared.
+        is recorded. The key file is opened once in a session (argon2id, in a thread); after that the PIN is compared.
         """
-        site, session, person = self.site, self.session, self.actor.id
+        site, person = self.site, self.actor.id
         async with site.sessions.gate(person):
             failures = await site.db.read(locks.failures, site.area, person)
             if failures >= locks.FAILURES_MAX:
-                session.key = None
+                site.sessions.forget(person)
                 await denied(site, self.actor, "sign", code=Code.PIN_LOCKED)
                 raise Told(Code.PIN_LOCKED, "an administrator can unlock it")
             key = await self._opened(pin)
@@ -83,14 +84,19 @@ class SignedIn:
         given = sessions.pin_hash(pin)
         if session.key is not None:
             return session.key if hmac.compare_digest(given, session.pin) else None
+        folder = self.site.settings.keys / self.site.code
+
+        def open_() -> None:
+            # Left in the session and not returned: the loop keeps a thread's last result until there is another one.
+            session.open(unlock(folder, self.actor.id, pin), given)
+
         try:
-            key = await asyncio.to_thread(unlock, self.site.settings.keys / self.site.code, self.actor.id, pin)
+            await asyncio.to_thread(open_)
         except WrongPin:
             return None
         except FileNotFoundError:
             raise Refused(Code.WRONG_ROLE, "this person has no signing key") from None
-        session.key, session.pin = key, given
-        return key
+        return session.key
 
 
 def bearer(request: Request) -> str:
@@ -148,19 +154,23 @@ class Opened(BaseModel):
     institution: str = Field(examples=["H35010000001"])
 
 
-@router.post("/sign-in", responses=problems(Code.UNAUTHENTICATED, Code.BUSY))
+@router.post("/sign-in", responses=problems(Code.UNAUTHENTICATED, Code.TOO_MANY_ATTEMPTS, Code.BUSY))
 async def sign_in(body: Credentials, request: Request) -> Opened:
     """
     登录本机构。Open a session; whether the person exists or the password is wrong is not told apart.
+
+    After five wrong passwords in a row there is a wait before the next try, up to a minute; nobody is locked out.
     """
     site = site_of(request)
     person = site.directory.person(body.person)
     mine = person if person is not None and person.institution == site.code else None
     actor = Actor(mine.id, mine.role, mine.institution) if mine else None
+    site.throttle.admit(body.person, site.clock())
     if not await site.passwords.verify(body.person, body.password) or mine is None or actor is None:
         await denied(site, actor, "sign_in", code=Code.UNAUTHENTICATED)
         raise Told(Code.UNAUTHENTICATED, "person or password are wrong")
     now = site.clock()
+    site.throttle.forgive(body.person)
     await site.db.transact(audit.append, Entry(at=now, origin=site.origin(), actor=actor, action="sign_in"))
     token, until = site.sessions.begin(mine, now)
     return Opened(

@@ -13,6 +13,7 @@ TITLES: dict[str, tuple[str, str]] = {
     Code.UNAUTHENTICATED: ("未通过身份认证", "Not authenticated"),
     Code.WRONG_PIN: ("签名口令错误", "Wrong PIN"),
     Code.PIN_LOCKED: ("签名口令已锁定", "The PIN is locked"),
+    Code.TOO_MANY_ATTEMPTS: ("尝试次数过多，请稍后再试", "Too many attempts, try again later"),
     Code.REPLAYED_ASSERTION: ("身份断言已使用过", "The assertion was used before"),
     Code.WRONG_ROLE: ("该角色无权执行此操作", "Not for this role"),
     Code.NOT_FOR_US: ("文书不是发给本机构的", "Not addressed to this institution"),

@@ -22,6 +22,7 @@ class Code(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     WRONG_PIN = "wrong_pin"
     PIN_LOCKED = "pin_locked"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     REPLAYED_ASSERTION = "replayed_assertion"
     WRONG_ROLE = "wrong_role"
     # What was presented as proof.

@@ -33,6 +33,7 @@ def test_every_code_has_one_status_and_one_title() -> None:
         (410, {"out_of_date"}),
         (413, {"too_large"}),
         (423, {"pin_locked"}),
+        (429, {"too_many_attempts"}),
         (503, {"certificate_status_unknown", "peer_unreachable", "busy"}),
     ],
 )

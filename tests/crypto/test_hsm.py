@@ -24,6 +24,7 @@ from rx_flow.crypto import suites
 from rx_flow.crypto.certificates import Purpose
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.keyrings import files, locked, pkcs11_uri, rotation
+from rx_flow.crypto.keyrings.kept import Unreachable
 from rx_flow.crypto.keyrings.pkcs11_uri import Where
 from rx_flow.crypto.keyrings.ring import PAIRS, Keyring
 from rx_flow.crypto.packages import open_package, seal
@@ -172,8 +173,6 @@ def test_a_key_that_was_made_in_a_token_was_never_outside(hospital: Keyring) -> 
 
 def test_a_key_in_a_token_does_nothing_but_its_own(hospital: Keyring) -> None:
     """The token itself refuses: a signing key does not agree, an opening key does not sign."""
-    from rx_flow.crypto.keyrings.hsm import Unreachable  # noqa: PLC0415  needs an extra
-
     peer = ec.generate_private_key(ec.SECP256R1()).public_key()
     with pytest.raises((Unreachable, AttributeError)):
         suites.agree(hospital.seal._private, peer)
@@ -220,8 +219,6 @@ def test_a_wrong_pin_opens_nothing_beside_somebody_who_is_in(moved: Moved, hospi
 
 
 def test_keys_are_of_no_use_after_the_last_one_has_left(moved: Moved) -> None:
-    from rx_flow.crypto.keyrings.hsm import Unreachable  # noqa: PLC0415  needs an extra
-
     one, two = moved.ring(HOSPITAL), moved.ring(PLATFORM)
     one.close()
     assert two.seal.sign(b"data", purpose=Purpose.DOCUMENT, at=NOW)

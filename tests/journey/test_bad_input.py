@@ -31,6 +31,7 @@ ELSEWHERE: dict[Code, str] = {
     Code.STILL_VALID: "tests/law/test_decide.py",
     Code.TOO_LARGE: "tests/journey/test_malformed.py",
     Code.BUSY: "tests/journey/test_together.py",
+    Code.TOO_MANY_ATTEMPTS: "tests/auth/test_staff.py",
     Code.CONFLICT: "tests/journey/test_neighbours.py",
     Code.PEER_UNREACHABLE: "tests/journey/test_neighbours.py",
 }

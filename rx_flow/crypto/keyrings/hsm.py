@@ -24,7 +24,7 @@ from rx_flow.crypto import suites
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
 from rx_flow.crypto.keyrings import locked, pkcs11_uri
 from rx_flow.crypto.keyrings.held import HeldLog, HeldPair
-from rx_flow.crypto.keyrings.kept import Value
+from rx_flow.crypto.keyrings.kept import Unreachable, Value
 from rx_flow.crypto.keyrings.locked import Secrets
 from rx_flow.crypto.keyrings.opaque import Opaque
 from rx_flow.crypto.keyrings.pkcs11_uri import Where
@@ -44,12 +44,6 @@ Usable = Any
 _process = secrets.token_bytes(32)
 _opened: dict[Where, Device] = {}
 _opening = threading.Lock()
-
-
-class Unreachable(OSError):  # noqa: N818  It says what is the case.
-    """
-    The token does not answer as it should: not there, locked by itself, or broken.
-    """
 
 
 @final

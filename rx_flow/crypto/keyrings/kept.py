@@ -15,6 +15,12 @@ from rx_flow.crypto.keyrings.locked import Secrets
 Value = bytes | bytearray
 
 
+class Unreachable(OSError):  # noqa: N818  It says what is the case.
+    """
+    The token does not answer as it should: not there, locked by itself, or broken.
+    """
+
+
 class Kept(Protocol):
     """
     A keyring as it lies somewhere. Its entries have names: `seal.key`, `seal.crt`, `at_rest`, `log.350100` and so on.
@@ -56,7 +62,7 @@ def open_kept(folder: Path, passphrase: str, where: str = "") -> Kept:
     """
     Open an institution's keys in its folder (`keys/<code>`), or with `where` (`pkcs11:...`) in a token.
 
-    `passphrase` locks the file, or is the token's PIN. Raises `WrongPin`; `OSError` where there is no such token.
+    `passphrase` locks the file, or is the token's PIN. Raises `WrongPin`; `Unreachable` where there is no such token.
     """
     if not where:
         from rx_flow.crypto.keyrings.files import InFile  # noqa: PLC0415  Each keeping is loaded where it is used.
