@@ -21,7 +21,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rx_flow.auth import locks, problems, resting, staff, tokens
+from rx_flow.auth import freshness, locks, problems, resting, staff, tokens
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.sessions import Sessions
@@ -40,10 +40,10 @@ from rx_flow.config import (
     read_keyring,
     read_passphrase,
 )
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.keyrings.kept import Unreachable
 from rx_flow.crypto.keyrings.ring import Keyring
+from rx_flow.crypto.pki.path import Trust
 from rx_flow.law.standing import Actor
 from rx_flow.record import schema
 from rx_flow.record.audit import Origin
@@ -149,6 +149,7 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
     if institution is None:
         raise Unfit(f"{settings.code} is not in {settings.keys}/directory.json")
     folder = settings.keys / settings.code
+    freshness.prepare(settings, clock())
     db = Database.open(settings.database_url, heads=schema.heads(components(institution.kind)))
     try:
         trust, keyring = unlock_keys(settings, institution, db, clock=clock)
@@ -178,6 +179,7 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
         ),
         passwords=Passwords.load(folder),
         sender=Sender(db, deliver, replied, clock=clock),
+        responder=freshness.begin(settings, trust),
     )
     return site
 
@@ -203,7 +205,7 @@ async def running(site: Site, background: Background | None = None) -> AsyncIter
     """
     Deliver what the site owes, and do what it does by itself, until the end; then close everything that is its own.
     """
-    tasks = [asyncio.create_task(_kept_up(_forget, site))]
+    tasks = [asyncio.create_task(_kept_up(each, site)) for each in (_forget, freshness.keep_fresh)]
     if background is not None:
         tasks.append(asyncio.create_task(_kept_up(background, site)))
     site.sender.start()

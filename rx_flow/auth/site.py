@@ -20,9 +20,10 @@ from rx_flow.auth.sessions import Sessions
 from rx_flow.auth.throttle import Throttle
 from rx_flow.auth.wire import trace
 from rx_flow.config import Directory, Institution, Kind, Settings
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyrings.ring import Keyring
+from rx_flow.crypto.pki.ocsp import Responder
+from rx_flow.crypto.pki.path import Trust
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Ask, RxId
 from rx_flow.record import audit, dossier
@@ -64,6 +65,7 @@ class Site:
     passwords: Passwords
     sender: Sender
     throttle: Throttle = field(default_factory=Throttle, repr=False)
+    responder: Responder | None = None
     callers: dict[str, tuple[Actor, datetime]] = field(default_factory=dict, repr=False)
 
     @property
