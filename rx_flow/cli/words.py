@@ -21,6 +21,7 @@ LOG_TERMS = {
     "quote": "预结算",
     "sign": "输入签名口令",
     "sign_in": "登录",
+    "export": "出具证据",
     "unlock": "解除签名锁定",
     "ok": "成功",
     "denied": "被拒绝",

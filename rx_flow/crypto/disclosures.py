@@ -23,7 +23,7 @@ COMMITMENTS = "_sd"  # RFC 9901 §4.2.4.1; the default hash, SHA-256, needs no `
 _ELEMENT = "..."  # its §4.2.4.2: a hidden element of an array, which we do not have
 # In canonical JSON nothing but a member's name can read so.
 _LISTED, _HIDDEN = b'"_sd":', b'"...":'
-_EMPTY: tuple[object, ...] = (None, "", [], ())
+EMPTY: tuple[object, ...] = (None, "", [], ())
 _SALT_BYTES = 16  # 128 bits, as RFC 9901 §9.3 recommends
 _SALT, _PRINT, _PARTS = 22, 43, 3  # characters of a salt and of a commitment; salt, name, value
 _END = "~"
@@ -49,7 +49,7 @@ def commit(body: Mapping[str, object], personal: Collection[Path]) -> tuple[Mapp
                 continue
             holder = hidden[parent] = dict(inner)
         value = holder.get(name)
-        if value in _EMPTY:
+        if value in EMPTY:
             continue
         del holder[name]
         salt = encode(secrets.token_bytes(_SALT_BYTES)).decode()

@@ -1,0 +1,74 @@
+"""
+Evidence (证据包): what the platform gives out about one prescription, to be judged by strangers; each time an entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from rx_flow.evidence.build import Gathered, build
+from rx_flow.evidence.manifest import ACTION, Purpose
+from rx_flow.law.refusals import Code, Refused
+from rx_flow.law.standing import Actor, RxId
+from rx_flow.platform.vault import Vault
+from rx_flow.record import audit, dossier, recorded
+from rx_flow.record.advance import load
+from rx_flow.record.audit import Entry, Origin
+
+ENTRIES_MAX = 4000  # of one prescription
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """
+    What evidence somebody wants: of which prescription, for what, and whether the patient's values are left out.
+    """
+
+    rx: RxId
+    purpose: Purpose
+    withhold: bool = False
+
+
+def export(tx: Connection, wanted: Wanted, by: Actor, *, vault: Vault, origin: Origin, now: datetime) -> bytes:
+    """
+    Return the evidence bundle of a prescription, and record that it was given out, in the same transaction.
+
+    The documents are opened with the vault's key and verified again: the database is not believed. `Refused`:
+    NOT_FOUND, BAD_DOCUMENT where the stored packages are not what was taken in, TOO_LARGE; `Untrusted` where a
+    signer's certificate cannot be vouched for.
+    """
+    standing = load(tx, wanted.rx, lock=True)
+    if standing is None:
+        raise Refused(Code.NOT_FOUND, "prescription")
+    kept, packages = dossier.documents(tx, wanted.rx), dossier.packages(tx, wanted.rx)
+    documents = vault.open(packages, kept, recorded.seen(tx, kept, vault.trust, now))
+    audit.append(
+        tx,
+        Entry(at=now, origin=origin, actor=by, action=ACTION, rx=wanted.rx, purpose=_words(wanted)),
+        locked=True,
+    )
+    told = audit.entries(tx, rx=wanted.rx, limit=ENTRIES_MAX + 1)
+    if len(told) > ENTRIES_MAX:
+        raise Refused(Code.TOO_LARGE, "entries")
+    gathered = Gathered(
+        rx=wanted.rx,
+        state=standing.state,
+        documents=tuple(one.raw for one in documents),
+        entries=tuple(one.body for one in sorted(told, key=lambda one: one.seq)),
+        packages={one.first_seq: one.body for one in packages},
+    )
+    return build(
+        gathered,
+        seal=vault.keyring.seal,
+        trust=vault.trust,
+        at=now,
+        purpose=wanted.purpose,
+        withhold=wanted.withhold,
+    )
+
+
+def _words(wanted: Wanted) -> str:
+    return f"{wanted.purpose}, patient withheld" if wanted.withhold else wanted.purpose.value
