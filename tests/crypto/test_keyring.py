@@ -183,6 +183,14 @@ def test_what_is_stored_opens_in_its_own_context_alone(plain: bytes, context: st
             other.open(sealed, context=where)
 
 
+@pytest.mark.parametrize("size", [0, 16, 24, 31, 33])
+def test_what_is_stored_has_a_key_of_256_bits_and_no_other(size: int) -> None:
+    with pytest.raises(Untrusted, match="bad_key_file"):
+        AtRest(secrets.token_bytes(size))
+    with pytest.raises(Untrusted, match="bad_key_file"):
+        AtRest(secrets.token_bytes(SECRET_BYTES), [secrets.token_bytes(size)])
+
+
 def test_every_damaged_byte_of_a_stored_value_is_noticed() -> None:
     at_rest = AtRest(secrets.token_bytes(SECRET_BYTES))
     sealed = at_rest.seal(b"plain", context="a")

@@ -20,7 +20,7 @@ from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.opaque import Opaque
 from rx_flow.crypto.suites.suite import Entry
 
-_NONCE = 12
+_KEY, _NONCE = 32, 12  # bytes
 _VERSION = b"\x02"
 _NAME = 4  # bytes by which a stored value names its key
 _HEAD = len(_VERSION) + _NAME + _NONCE
@@ -166,4 +166,6 @@ class AtRest(Opaque):
 
 def _name(key: bytes | bytearray) -> bytes:
     """How a stored value names its key; it says nothing about the key itself."""
+    if len(key) != _KEY:  # the library takes shorter ones, and calls that AES-128
+        raise Untrusted(Reason.BAD_KEY_FILE, "not a key of 256 bits")
     return hmac.digest(key, b"rx-flow at rest", "sha256")[:_NAME]
