@@ -200,6 +200,17 @@ def read_passphrase(keys: Path, mode: Mode, *, shortest: int = PASSPHRASE_CHARAC
         raise Unfit(f"{keys} has no development passphrase: run `rx-flow keys init`, or set {PASSPHRASE}") from None
 
 
+def read_file_passphrase(settings: Settings) -> str:
+    """
+    Return what locks an institution's other files, as its answers to who asks for revoked certificates: its passphrase.
+
+    Where its keys are in a token that is the token's PIN, in development that of the development authority.
+    """
+    if settings.mode == "development" and (settings.keyring or read_keyring()):
+        return development_passphrase(settings.keys)
+    return settings.passphrase or read_passphrase(settings.keys, settings.mode)
+
+
 def check_passphrase(keys: Path, passphrase: str, *, shortest: int = PASSPHRASE_CHARACTERS_MIN) -> None:
     """
     Raise `Unfit` for a passphrase that production must not run with: none, that of development, a short one.

@@ -12,7 +12,7 @@ import logging
 from datetime import datetime
 
 from rx_flow.auth.site import Site
-from rx_flow.config import Kind, Settings, Unfit, read_passphrase
+from rx_flow.config import Kind, Settings, Unfit, read_file_passphrase
 from rx_flow.crypto.authority import freshen
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.pki import published, responders
@@ -21,7 +21,7 @@ from rx_flow.crypto.pki.path import AUTHORITIES, LISTS, PUBLIC, Trust
 from rx_flow.crypto.pki.register import OCSP_FILE
 from rx_flow.record.outbox import Unreachable
 
-EVERY_SECONDS = 60.0
+EVERY_SECONDS = 20.0
 KNOWN = "known"
 OK = 200
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def begin(settings: Settings, trust: Trust) -> Responder | None:
     folder = settings.keys / settings.code
     if not (folder / OCSP_FILE).exists():
         return None
-    passphrase = settings.passphrase or read_passphrase(settings.keys, settings.mode)
+    passphrase = read_file_passphrase(settings)
     try:
         return Responder(trust, responders.load(folder, passphrase).values())
     except WrongPin:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import uvicorn
 from postgres import Cluster
+from softhsm import Token
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rx_flow.app import Part, components, create_app, open_site, part, running
@@ -86,14 +87,23 @@ class Keys:
     trust: Trust
     moonlighter: SigningKey  # of REVIEWER, who is also certified as a pharmacist of PHARMACY
     foreign: SigningKey  # of CHECKER's name, certified by an authority that nobody believes
+    tokens: dict[str, Token] = field(default_factory=dict)  # whose keys are in a PKCS #11 token, by code
     rings: dict[str, Keyring] = field(default_factory=dict)
     people: dict[str, SigningKey] = field(default_factory=dict)
 
     def ring(self, code: str) -> Keyring:
         """The keys of an institution."""
         if code not in self.rings:
-            self.rings[code] = Keyring.load(self.folder / code, self.passphrase)
+            self.rings[code] = Keyring.load(self.folder / code, self.secret(code), self.where(code))
         return self.rings[code]
+
+    def secret(self, code: str) -> str:
+        """What opens an institution's keys: the passphrase of their file, or the PIN of their token."""
+        return self.tokens[code].pin if code in self.tokens else self.passphrase
+
+    def where(self, code: str) -> str:
+        """Where an institution's keys are, as its settings say it."""
+        return self.tokens[code].uri if code in self.tokens else ""
 
     def of(self, who: str) -> SigningKey:
         """The key that a person, or an institution by its seal, signs documents with."""
@@ -314,7 +324,8 @@ async def province(
                 code,
                 databases[code],
                 keys.folder,
-                passphrase=keys.passphrase,
+                passphrase=keys.secret(code),
+                keyring=keys.where(code),
                 urls=urls,
                 token_seconds=TOKEN_SECONDS,
             )
