@@ -34,6 +34,7 @@ class Fault(StrEnum):
     BAD_COSIGNATURE = "bad_cosignature"
     COSIGNATURE_FROM_THE_FUTURE = "cosignature_from_the_future"
     QUORUM_NOT_MET = "quorum_not_met"
+    STALE = "stale"  # the newest cosignature is too old: perhaps an old checkpoint is shown in place of the newest
     MALFORMED_POLICY = "malformed_policy"
     # Proofs.
     MALFORMED_PROOF = "malformed_proof"

@@ -22,6 +22,7 @@ class Check(StrEnum):
     LOG_SIGNATURE = "log_signature"
     QUORUM = "quorum"  # counts the cosignatures verified
     COSIGNATURE_TIMES = "cosignature_times"  # none given from our future
+    FRESHNESS = "freshness"  # the newest cosignature is recent
     ENTRIES = "entries"  # each entry hashes to its leaf
     HASH_TILES = "hash_tiles"
     ROOT = "root"

@@ -33,6 +33,7 @@ class Ask:
     each: Callable[[int, bytes], None] | None = None  # the application's check of (index, entry); raises `Untrusted`
     progress: Callable[[int, int], None] | None = None  # (entries done, all entries), after each bundle
     now: int | None = None  # POSIX seconds: no cosignature may be from later
+    seconds_max: int | None = None  # with `now`: how old the newest cosignature may be, against a tail that is cut off
 
 
 class _Unreadable(Exception):  # noqa: N818  ends the walk through the tree; never leaves this module
@@ -199,6 +200,11 @@ def _checkpoint(fetch: Fetch, policy: Policy, ask: Ask, report: Report) -> Check
             report.done(Check.QUORUM, len(report.signed.cosigned))
         if ask.now is not None:
             report.done(Check.COSIGNATURE_TIMES, len(report.signed.cosigned))
+        if ask.now is not None and ask.seconds_max is not None:
+            report.done(Check.FRESHNESS)
+            newest = max(report.signed.cosigned.values(), default=0)
+            if ask.now - newest > ask.seconds_max:
+                report.note(Fault.STALE, CHECKPOINT)
         return report.signed.checkpoint
     try:
         return checkpoint.parse(note.read(data).text)
@@ -243,6 +249,8 @@ def verify(fetch: Fetch, policy: Policy, ask: Ask | None = None) -> Report:
         report.skip(Check.EACH_ENTRY, Why.NOT_ASKED)
     if ask.now is None:
         report.skip(Check.COSIGNATURE_TIMES, Why.NOT_ASKED)
+    if ask.now is None or ask.seconds_max is None:
+        report.skip(Check.FRESHNESS, Why.NOT_ASKED)
     if not ask.saved:
         report.skip(Check.SAVED_CHECKPOINTS, Why.NONE_SAVED)
     claimed = _checkpoint(fetch, policy, ask, report)

@@ -33,7 +33,9 @@ def findings(made: Log, ask: Ask | None = None) -> list[tuple[Fault, str]]:
 def test_a_log_that_holds(size: int) -> None:
     made, seen, entries = log(size), [], {}
     saved = tuple(made.checkpoint(old) for old in sorted({0, 1, size // 2, size}) if old <= size)
-    ask = Ask(ORIGIN, saved, each=entries.__setitem__, progress=lambda *done: seen.append(done), now=NOW)
+    ask = Ask(
+        ORIGIN, saved, each=entries.__setitem__, progress=lambda *done: seen.append(done), now=NOW, seconds_max=60
+    )
 
     report = verify(made.files.get, TWO_OF_THREE, ask)
 
@@ -42,6 +44,7 @@ def test_a_log_that_holds(size: int) -> None:
         Check.LOG_SIGNATURE: 1,
         Check.QUORUM: 2,
         Check.COSIGNATURE_TIMES: 2,
+        Check.FRESHNESS: 1,
         Check.ROOT: 1,
         Check.SAVED_CHECKPOINTS: len(saved),
         **{check: count for check, count in counted.items() if size},
@@ -60,6 +63,7 @@ def test_what_was_not_checked_is_said() -> None:
     assert report.not_checked == {
         Check.QUORUM: Why.NO_QUORUM,
         Check.COSIGNATURE_TIMES: Why.NOT_ASKED,
+        Check.FRESHNESS: Why.NOT_ASKED,
         Check.ENTRIES: Why.NOT_ASKED,
         Check.EACH_ENTRY: Why.NOT_ASKED,
         Check.SAVED_CHECKPOINTS: Why.NONE_SAVED,
@@ -142,6 +146,19 @@ def test_a_checkpoint_that_is_not_believed_is_compared_all_the_same() -> None:
     made.entries[0] = b"altered"
     made.files["tile/entries/000"] = tiles.bundle(made.entries[:256])
     assert [fault for fault, _ in findings(made)] == [Fault.QUORUM_NOT_MET, Fault.ENTRY_MISMATCH]
+
+
+def test_an_old_checkpoint_shown_as_the_newest() -> None:
+    made = log(SIZE)
+
+    assert findings(made, Ask(now=NOW + 61, seconds_max=60)) == [(Fault.STALE, "checkpoint")]
+    with pytest.raises(NotVerified) as no:  # without any witness nobody can say how old it is
+        verify(signed_alone().get, ALONE, Ask(now=NOW, seconds_max=60))
+    assert no.value.fault is Fault.STALE
+
+
+def signed_alone() -> dict[str, bytes]:
+    return {"checkpoint": signed(0, mth([]))}
 
 
 def test_no_checkpoint_no_log() -> None:
