@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rx_flow.auth.passwords import enrol
+from rx_flow.cli import revocation
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
@@ -26,6 +27,7 @@ from rx_flow.crypto import authority, locked
 from rx_flow.law.standing import Role
 
 app = typer.Typer(no_args_is_help=True, help=tr("开发用证书与密钥。", "Keys and certificates for development."))
+revocation.add_to(app)
 
 PASSWORDS_FILE = "dev-passwords.json"
 PORT = 8000

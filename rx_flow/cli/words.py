@@ -22,6 +22,8 @@ LOG_TERMS = {
     "sign": "输入签名口令",
     "sign_in": "登录",
     "export": "出具证据",
+    "renew_key": "更换密钥",
+    "revoke_key": "吊销证书",
     "unlock": "解除签名锁定",
     "ok": "成功",
     "denied": "被拒绝",

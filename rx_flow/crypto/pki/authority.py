@@ -153,18 +153,35 @@ def pair(
     keys: Path, authority: Authority, who: Who, name: str, *, purpose: Purpose, begins: datetime, public: str
 ) -> dict[str, bytes]:
     """
-    Make a key and its certificate, publish the certificate, and return both as a locked file names them.
-
-    A certificate that stands under the same name already stays, under its own: what it signed is still verified.
+    Make a key, certify and publish it, and return both as a locked file names them.
     """
     private = suites.generate()
-    certificate = issuing.leaf(authority.issuer(who.kind), who, private.public_key(), purpose=purpose, begins=begins)
+    certificate = certify(keys, authority, who, private.public_key(), purpose=purpose, begins=begins, public=public)
+    return {f"{name}.key": register.der(private), f"{name}.crt": certificate}
+
+
+def certify(
+    keys: Path,
+    authority: Authority,
+    who: Who,
+    key: suites.PublicKey,
+    *,
+    purpose: Purpose,
+    begins: datetime,
+    public: str,
+) -> bytes:
+    """
+    Certify a key, write the certificate as `public/<public>.pem`, and return its DER.
+
+    One that stands under that name already stays, under its own number: what it signed is still verified.
+    """
+    certificate = issuing.leaf(authority.issuer(who.kind), who, key, purpose=purpose, begins=begins)
     path = keys / PUBLIC / f"{public}.pem"
     if path.exists():
         earlier = x509.load_pem_x509_certificate(path.read_bytes())
         path.rename(path.with_name(f"{public}.{earlier.serial_number:x}.pem"))
     locked.write(path, certificate.public_bytes(Encoding.PEM), private=False)
-    return {f"{name}.key": register.der(private), f"{name}.crt": certificate.public_bytes(Encoding.DER)}
+    return certificate.public_bytes(Encoding.DER)
 
 
 def _development_secret(keys: Path, *, force: bool) -> str:

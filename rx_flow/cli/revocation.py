@@ -1,0 +1,329 @@
+"""
+`rx-flow keys renew | revoke | roll | status`: certificates that come and go, and what a stolen key has signed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from rx_flow.cli import sites
+from rx_flow.cli.audit import moment
+from rx_flow.cli.language import tr
+from rx_flow.cli.screen import screen
+from rx_flow.cli.trouble import Trouble
+from rx_flow.cli.words import word
+from rx_flow.config import Directory, Kind, read_passphrase
+from rx_flow.crypto.authority import development_pins
+from rx_flow.crypto.errors import Untrusted, WrongPin
+from rx_flow.crypto.pki import issuing, published, renewal
+from rx_flow.crypto.pki.issuing import Who
+from rx_flow.crypto.pki.lists import Why
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.profile import describe
+from rx_flow.crypto.pki.renewal import Withdrawn
+from rx_flow.law.standing import SHANGHAI, Actor, Role
+from rx_flow.record import audit
+from rx_flow.record.advance import load
+from rx_flow.record.audit import Entry, Origin
+from rx_flow.record.recorded import Signed, signed_by
+
+Keys = Annotated[Path, typer.Option("--keys", help=tr("密钥目录", "the folder of keys"))]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help=tr("数据目录：写入审计日志", "the folder of databases: the log is written there")),
+]
+Json = Annotated[bool, typer.Option("--json", help=tr("输出 JSON", "as JSON"))]
+WhoArgument = Annotated[
+    str, typer.Argument(metavar="WHO", help=tr("人员或机构代码", "a person's or institution's code"))
+]
+
+
+@dataclass
+class Found:
+    """
+    One document that a key's holder signed: as signed, as recorded, where it is known, and where it stands now.
+    """
+
+    rx: str
+    digest: str
+    document: str
+    action: str
+    signed_at: datetime
+    recorded_at: datetime | None
+    state: str = ""
+    sites: list[str] = field(default_factory=list)
+
+
+def renew(
+    who: WhoArgument,
+    *,
+    keys: Keys = Path("keys"),
+    data: Data = None,
+    pin: Annotated[
+        str | None, typer.Option(help=tr("人员的 PIN，默认取自 dev-pins", "a person's PIN; of dev-pins if none"))
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make new keys and certificates for somebody; running services take them up at their next start."""
+    now = datetime.now(UTC)
+    given = development_pins(keys).get(who, "") if pin is None else pin
+    try:
+        made = renewal.renew(keys, who, now=now, passphrase=_passphrase(keys), pin=given)
+    except WrongPin:
+        raise Trouble("wrong_pin", tr("口令或 PIN 不正确", "the passphrase or PIN is wrong"), who) from None
+    holder = renewal.holder(Trust.load(keys), who)
+    _record(data, keys, [(holder, "renew_key", f"certificate {print_}") for print_ in made], now)
+    if as_json:
+        typer.echo(json.dumps({"who": who, "certificates": list(made)}))
+        return
+    for print_ in made:
+        typer.echo(print_)
+    typer.echo(
+        tr("新密钥在服务重启后使用；旧证书仍然有效", "used from the next start on; the earlier ones still count"),
+        err=True,
+    )
+
+
+def revoke(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHO|THUMBPRINT",
+            help=tr(
+                "人员、机构代码、签发机构名或证书指纹", "a code, an authority's name, or a certificate's thumbprint"
+            ),
+        ),
+    ],
+    *,
+    reason: Annotated[Why, typer.Option(help=tr("吊销原因（RFC 5280）", "why (RFC 5280)"))],
+    since: Annotated[
+        str | None,
+        typer.Option(help=tr("自何时起密钥可能已失控（北京时间）", "since when it may be in other hands (Shanghai)")),
+    ] = None,
+    keys: Keys = Path("keys"),
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Revoke, publish the new lists, record it, and say what was signed since then."""
+    now = datetime.now(UTC)
+    stated = moment(since)
+    compromised = reason in {Why.KEY_COMPROMISE, Why.CA_COMPROMISE}
+    try:
+        done = renewal.revoke(
+            keys, what, reason, now=now, passphrase=_passphrase(keys), since=stated if compromised else None
+        )
+    except ValueError as fault:
+        raise Trouble("malformed", tr("--since 须为过去的时间", "--since must lie in the past"), str(fault)) from None
+    holders = {one.who.id: one.who for one in done if one.who is not None}
+    entries = [(one.who, "revoke_key", _purpose(one)) for one in done if one.who is not None]
+    _record(data, keys, entries, now)
+    from_ = stated or min(one.begins for one in done)
+    found = [one for holder in holders for one in _signed(data, keys, holder, from_)]
+    if as_json:
+        typer.echo(json.dumps({"revoked": [_told(one) for one in done], "signed": [_row(one) for one in found]}))
+        return
+    _show_revoked(done)
+    if data is None:
+        typer.echo(tr("未给出 --data：未查询其签署的文书", "no --data: what it signed was not looked up"), err=True)
+    else:
+        _show_signed(found, from_)
+
+
+def roll(
+    kind: Annotated[issuing.Kind, typer.Argument(help=tr("为谁签发", "for whom it issues"))],
+    *,
+    keys: Keys = Path("keys"),
+) -> None:
+    """Let another authority issue from now on."""
+    made = renewal.roll(keys, kind, now=datetime.now(UTC), passphrase=_passphrase(keys))
+    typer.echo(made.issuer(kind).name)
+
+
+def status(*, keys: Keys = Path("keys"), as_json: Json = False) -> None:
+    """Say what is known now of every authority and certificate."""
+    now = datetime.now(UTC)
+    trust = Trust.load(keys)
+    known = Directory.load(keys)
+    authorities = published.index(trust).authorities
+    rows = [_status(trust, print_, now) for print_ in trust.certificates]
+    rows.sort(key=lambda one: (one["who"], one["purpose"], one["begins"]))
+    if as_json:
+        lists = [{"authority": one.name, "number": one.number, "until": _iso(one.next_update)} for one in authorities]
+        typer.echo(json.dumps({"lists": lists, "certificates": rows}, ensure_ascii=False))
+        return
+    heads = tr("签发机构 吊销列表 发布 有效至 已吊销", "authority list issued until revoked").split()
+    shown = Table(*heads, header_style="bold")
+    for one in authorities:
+        number = "" if one.number is None else str(one.number)
+        shown.add_row(one.name, number, _local(one.this_update), _local(one.next_update), str(one.revoked))
+    screen().print(shown)
+    heads = tr("持有人 姓名 用途 起 止 状态 指纹", "holder name purpose from until status thumbprint").split()
+    shown = Table(*heads, header_style="bold")
+    for row in rows:
+        person, institution = known.person(row["who"]), known.institution(row["who"])
+        name = person.name if person else institution.name if institution else ""
+        style = {"revoked": "red", "undeterminable": "yellow"}.get(row["status"], "")
+        shown.add_row(
+            row["who"], name, row["purpose"], row["begins"][:10], row["ends"][:10],
+            f"[{style}]{row['status']}[/]" if style else row["status"], row["thumbprint"],
+        )  # fmt: skip
+    screen().print(shown)
+
+
+def _passphrase(keys: Path) -> str:
+    return read_passphrase(keys, "development")
+
+
+def _status(trust: Trust, print_: str, now: datetime) -> dict[str, str]:
+    certificate = trust.certificates[print_]
+    row = {
+        "who": "", "purpose": "", "thumbprint": print_,
+        "begins": certificate.not_valid_before_utc.isoformat(), "ends": certificate.not_valid_after_utc.isoformat(),
+    }  # fmt: skip
+    try:
+        said, found = describe(certificate), trust.status(print_, now=now)
+    except Untrusted as untrusted:
+        return row | {"status": untrusted.reason.value}
+    row |= {"who": said.signer.id, "purpose": said.purpose.value}
+    if found.revoked is not None:
+        return row | {"status": found.answer.value, "since": found.revoked.since.isoformat(), "why": found.revoked.why}
+    return row | {"status": found.answer.value}
+
+
+def _purpose(one: Withdrawn) -> str:
+    since = "" if one.revoked.invalid_since is None else f" since {one.revoked.invalid_since.isoformat()}"
+    return f"{one.revoked.why}{since}: certificate {one.thumbprint}"
+
+
+def _record(data: Path | None, keys: Path, entries: Iterable[tuple[Who, str, str]], now: datetime) -> None:
+    """Write an entry for each event into the platform's log, in the chain of the person or institution concerned."""
+    if data is None:
+        return
+    platform = sites.only(Directory.load(keys), Kind.PLATFORM)
+    with sites.opened(data, platform.code, keys=keys) as db:
+        for who, action, purpose in entries:
+            actor = Actor(who.id, Role(who.role), who.institution)
+            db.run(audit.append, Entry(now, Origin(platform.code, ""), actor, action, purpose=purpose))
+
+
+def _signed(data: Path | None, keys: Path, holder: str, since: datetime) -> list[Found]:
+    """Everything that any site of the data folder knows, each document once; where it stands, the platform says."""
+    if data is None:
+        return []
+    known = Directory.load(keys)
+    found: dict[str, Found] = {}
+    for one in (one for kind in (Kind.PLATFORM, *Kind) for one in known.of_kind(kind)):
+        if not (data / f"{one.code}.db").is_file():
+            continue
+        with sites.opened(data, one.code, keys=keys) as db:
+            for signed in db.look(signed_by, holder, since):
+                row = found.setdefault(signed.kept.digest, _found(signed))
+                row.sites = sorted({*row.sites, one.code})
+                standing = db.look(load, row.rx) if not row.state else None
+                row.state = row.state or (standing.state.value if standing else "")
+    return sorted(found.values(), key=lambda row: (row.recorded_at or row.signed_at, row.digest))
+
+
+def _found(signed: Signed) -> Found:
+    kept = signed.kept
+    return Found(kept.rx, kept.digest, kept.doc, kept.action, kept.at, signed.recorded_at)
+
+
+def _row(one: Found) -> dict[str, Any]:
+    return {
+        "rx": one.rx, "digest": one.digest, "document": one.document, "action": one.action,
+        "signed_at": _iso(one.signed_at), "recorded_at": _iso(one.recorded_at), "state": one.state, "sites": one.sites,
+    }  # fmt: skip
+
+
+def _told(one: Withdrawn) -> dict[str, Any]:
+    return {
+        "thumbprint": one.thumbprint,
+        "who": one.who and one.who.id,
+        "purpose": one.purpose and one.purpose.value,
+        "authority": one.issuer,
+        "serial": f"{one.revoked.serial:x}",
+        "at": _iso(one.revoked.at),
+        "reason": one.revoked.why,
+        "invalid_since": _iso(one.revoked.invalid_since),
+    }
+
+
+def _show_revoked(done: Iterable[Withdrawn]) -> None:
+    heads = tr("持有人 用途 签发机构 吊销时间 原因 失控自 指纹", "holder purpose authority at reason since thumbprint")
+    shown = Table(*heads.split(), header_style="bold")
+    for one in done:
+        shown.add_row(
+            one.who.id if one.who else "", one.purpose or "", one.issuer, _local(one.revoked.at), one.revoked.why,
+            _local(one.revoked.invalid_since), one.thumbprint,
+        )  # fmt: skip
+    screen().print(shown)
+
+
+def _show_signed(found: list[Found], since: datetime) -> None:
+    heads = tr(
+        "处方 文书 动作 签署时间 入库时间 处方状态 机构", "prescription document action signed recorded state at"
+    )
+    shown = Table(*heads.split(), header_style="bold")
+    for one in found:
+        shown.add_row(
+            one.rx, one.digest[:16], word("action", one.action), _local(one.signed_at), _local(one.recorded_at),
+            word("state", one.state) if one.state else "", " ".join(one.sites),
+        )  # fmt: skip
+    screen().print(shown)
+    typer.echo(
+        tr(
+            f"自 {_local(since)} 起共签署 {len(found)} 份文书",
+            f"{len(found)} documents signed or recorded since {_local(since)}",
+        ),
+        err=True,
+    )
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _local(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+
+
+RENEW = tr(
+    "为人员或机构更换密钥和证书；旧证书保留，旧处方仍可验证。\n\n例：rx-flow keys renew D350100000001 --keys keys",
+    "Give somebody new keys and certificates; the earlier ones stay known, so that old prescriptions still verify.\n\n"
+    "Example: rx-flow keys renew D350100000001 --keys keys",
+)
+REVOKE = tr(
+    "吊销证书，发布新的吊销列表，写入审计日志，并列出该密钥自某时起签署的文书。\n\n"
+    "例：rx-flow keys revoke D350100000001 --reason key_compromise --since 2026-11-20 --data data",
+    "Revoke certificates, publish new lists, record it, and list what was signed since then.\n\n"
+    "Example: rx-flow keys revoke D350100000001 --reason key_compromise --since 2026-11-20 --data data",
+)
+ROLL = tr(
+    "启用新的签发机构（同一根证书），此后的证书由它签发。\n\n例：rx-flow keys roll persons --keys keys",
+    "Let a new issuing authority under the same root issue from now on.\n\nExample: rx-flow keys roll persons",
+)
+STATUS = tr(
+    "吊销列表与每张证书的当前状态：有效、已吊销或无法确定。\n\n例：rx-flow keys status --keys keys",
+    "Lists, and what is known of every certificate: valid, revoked, or undeterminable.\n\n"
+    "Example: rx-flow keys status --keys keys",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Declare the commands under `rx-flow keys`."""
+    for name, run, text in (
+        ("renew", renew, RENEW),
+        ("revoke", revoke, REVOKE),
+        ("roll", roll, ROLL),
+        ("status", status, STATUS),
+    ):
+        app.command(name, help=text)(run)
