@@ -28,6 +28,7 @@ from rx_flow.crypto.keyring import Keyring, SigningKey, unlock
 from rx_flow.crypto.packages import seal
 from rx_flow.crypto.tokens import access_token
 from rx_flow.law.catalogue import drug
+from rx_flow.law.personal import personal
 from rx_flow.law.prescription import Diagnosis, Line, Patient, Prescription
 from rx_flow.law.standing import Area, Role, State
 from rx_flow.record import audit, dossier
@@ -140,7 +141,7 @@ class World:
         """Sign the next document of a prescription, unless told another place in it."""
         seq, head = self.heads.get(rx, (0, ""))
         place = {"seq": seq + 1, "prev": head, "at": self.now, **other}
-        return issue(self.keys.of(who), doc=doc, rx=rx, body=body, **place)
+        return issue(self.keys.of(who), doc=doc, rx=rx, body=body, personal=personal(doc), **place)
 
     def sealed(self, rx: str, *documents: Document, to: str = PLATFORM) -> str:
         reader = self.keys.trust.reader(to, self.now)

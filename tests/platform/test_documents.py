@@ -26,13 +26,14 @@ from platform_world import (
 )
 
 from rx_flow.crypto import pickup
+from rx_flow.crypto.disclosures import signed_part
 from rx_flow.crypto.documents import Document
 from rx_flow.law.standing import State
 
 
 def forged(document: Document, **changed: Any) -> Document:
     """The same signature under another text."""
-    header, payload, signature = document.raw.split(".")
+    header, payload, signature = signed_part(document.raw).split(".")
     from rx_flow.crypto.compact import decode, encode  # noqa: PLC0415  Only the forger needs them.
 
     members = json.loads(decode(payload.encode())) | changed
