@@ -64,6 +64,9 @@ class Reason(StrEnum):
     # Commitments.
     BAD_DISCLOSURE = "bad_disclosure"  # matches no commitment, twice, or written in another way
     WITHHELD = "withheld"  # a commitment without its disclosure, where the whole document is needed
+    # Sealed PDF files.
+    ALTERED = "altered"  # not the bytes that were signed
+    CHANGED_SINCE = "changed_since"  # something was added after the signature: what is seen need not be what was sealed
     BAD_EVIDENCE = "bad_evidence"  # evidence.faults says what of a bundle
     # Packages.
     UNKNOWN_READER = "unknown_reader"  # no certificate to seal for this institution
@@ -93,6 +96,12 @@ class Untrusted(Exception):  # noqa: N818  An answer, as law.refusals.Refused is
         super().__init__(f"{reason}: {detail}" if detail else reason.value)
         self.reason = reason
         self.detail = detail
+
+
+class Missing(Exception):  # noqa: N818  It says what is the case; the text says what to do.
+    """
+    What a suite needs is not on this machine; the text says what to install.
+    """
 
 
 class WrongPin(Exception):  # noqa: N818  An answer, not an accident.

@@ -12,21 +12,22 @@ from typing import TypeAlias
 
 from rx_flow.crypto import compact
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.suites import p256
+from rx_flow.crypto.suites import p256, sm
 from rx_flow.crypto.suites.p256 import HALF, ORDER, P256, SIZE, agree, coordinates, point
+from rx_flow.crypto.suites.sm import SM
 from rx_flow.crypto.suites.suite import Suite, tally
 
 __all__ = (
     "DEFAULT", "HALF", "ORDER", "SIZE", "SUITES", "PrivateKey", "PublicKey", "Suite",
-    "agree", "coordinates", "fits", "generate", "named", "of_key", "of_package", "of_signature", "point",
-    "sign", "tally", "verify",
+    "agree", "coordinates", "dump_private", "dump_public", "fits", "generate", "load_private", "load_public", "named",
+    "of_key", "of_package", "of_signature", "point", "sign", "tally", "verify",
 )  # fmt: skip
 
-PrivateKey: TypeAlias = p256.PrivateKey
-PublicKey: TypeAlias = p256.PublicKey
+PrivateKey: TypeAlias = p256.PrivateKey | sm.PrivateKey
+PublicKey: TypeAlias = p256.PublicKey | sm.PublicKey
 
 DEFAULT = P256
-SUITES: tuple[Suite, ...] = (P256,)
+SUITES: tuple[Suite, ...] = (P256, SM)
 _BY_NAME = {suite.name: suite for suite in SUITES}
 _BY_SIGNATURE = {suite.signature: suite for suite in SUITES}
 _BY_PACKAGE = {(suite.key_management, suite.content): suite for suite in SUITES}
@@ -68,6 +69,46 @@ def of_key(key: object) -> Suite:
     for suite in SUITES:
         if suite.owns(key):
             return suite
+    raise Untrusted(Reason.BAD_CERTIFICATE, "the key is of no suite")
+
+
+def dump_private(key: PrivateKey) -> bytes:
+    """
+    Return PKCS#8 DER, not encrypted: for what encrypts it at once.
+    """
+    return of_key(key).dump_private(key)
+
+
+def load_private(der: bytes) -> PrivateKey:
+    """
+    Return the private key, of whichever suite, that PKCS#8 DER holds; `Untrusted(BAD_KEY_FILE)` for anything else.
+    """
+    for suite in SUITES:
+        try:
+            key: PrivateKey = suite.load_private(der)
+        except Untrusted:
+            continue
+        return key
+    raise Untrusted(Reason.BAD_KEY_FILE, "not a key of any suite")
+
+
+def dump_public(key: PublicKey) -> bytes:
+    """
+    Return SubjectPublicKeyInfo DER.
+    """
+    return of_key(key).dump_public(key)
+
+
+def load_public(der: bytes) -> PublicKey:
+    """
+    Return the public key, of whichever suite, that SubjectPublicKeyInfo DER holds; `BAD_CERTIFICATE` for anything else.
+    """
+    for suite in SUITES:
+        try:
+            key: PublicKey = suite.load_public(der)
+        except Untrusted:
+            continue
+        return key
     raise Untrusted(Reason.BAD_CERTIFICATE, "the key is of no suite")
 
 

@@ -230,6 +230,7 @@ P256 = Suite(
     load_private=load_private,
     dump_public=dump_public,
     load_public=load_public,
+    certifies=None,
     sign=sign,
     verify=verify,
     entry=frozenset({"epk"}),

@@ -41,6 +41,10 @@ class Suite:
     dump_public: Callable[[Any], bytes]  # SubjectPublicKeyInfo (RFC 5280), DER
     load_public: Callable[[bytes], Any]  # its reverse; `Untrusted(BAD_POINT)`
 
+    # AlgorithmIdentifier (RFC 5280 §4.1.1.2), DER, under certificates and lists, which then carry what `sign` makes;
+    # None where `cryptography` itself signs and checks them with keys of this suite.
+    certifies: bytes | None
+
     # Signatures: `verify` raises `Untrusted` for every signature but the one spelling of a right one.
     sign: Callable[[Any, bytes], bytes]
     verify: Callable[[Any, bytes, bytes], None]
