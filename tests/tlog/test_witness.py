@@ -83,6 +83,7 @@ ANOTHER = [LEAF(b"another history"), *LEAVES[1:]]
         (held(5), Request(6, (), head(5)), 400, b"out_of_range\n"),
         (held(5), Request(4, proof(4, 9), head(9)), 409, b"5\n"),
         (held(5), Request(0, (), head(9)), 409, b"5\n"),
+        (held(5), Request(7, proof(7, 9), head(9)), 409, b"5\n"),  # a size that we never cosigned
         (held(9), Request(5, (), head(5)), 409, b"9\n"),  # a log cut short
         (held(5), Request(5, (), head(5, ANOTHER)), 422, b"not_consistent\n"),
         (held(5), Request(5, proof(5, 9), head(9, ANOTHER)), 422, b"not_consistent\n"),
