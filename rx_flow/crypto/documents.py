@@ -29,7 +29,7 @@ _HEADER_FORMS = {
     suite.name: canonical.dumps({"alg": suite.signature, "sigT": "%s", "typ": TYPE, "x5t#S256": "%s"})
     for suite in suites.SUITES
 }
-_HEX = frozenset("0123456789abcdef")
+_HEX = "0123456789abcdef"
 _DIGEST_LENGTH = 64
 
 
@@ -204,7 +204,7 @@ def moment(stated: JSON) -> datetime:
         at = datetime.fromisoformat(stated) if isinstance(stated, str) else None
     except ValueError:
         at = None
-    if at is None or at.tzinfo is None or rfc3339(at) != stated:
+    if at is None or at.tzinfo is not UTC or at.isoformat(timespec="microseconds")[:-6] + "Z" != stated:
         raise Untrusted(Reason.MALFORMED, "time")
     return at
 
@@ -251,7 +251,7 @@ def _sound(members: Mapping[str, object]) -> bool:
         and type(seq) is int
         and seq >= 1
         and isinstance(prev, str)
-        and (prev == "" if seq == 1 else len(prev) == _DIGEST_LENGTH and _HEX.issuperset(prev))
+        and (prev == "" if seq == 1 else len(prev) == _DIGEST_LENGTH and not prev.strip(_HEX))
         and isinstance(members["body"], dict)
     )
 

@@ -9,19 +9,8 @@ from types import FrameType
 from typing import Any, Self
 
 # Reading text, comparing and counting. Everything else is work: keys, signatures, inflating, files, the network.
-_HARMLESS = {
-    "builtins",
-    "binascii",
-    "orjson",
-    "_datetime",
-    "datetime",
-    "_json",
-    "json",
-    "re",
-    "_sre",
-    "functools",
-    "_abc",
-}
+_HARMLESS = {"builtins", "binascii", "pybase64", "pybase64._pybase64", "orjson", "_json", "json", "re", "_sre"}
+_HARMLESS |= {"_datetime", "datetime", "functools", "_abc"}
 _DIGESTS = {"openssl_sha256", "hexdigest", "digest"}  # over the document's own bytes: its name
 
 
