@@ -141,6 +141,7 @@ class Database:
         self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # asked for in this turn of each loop
         self._waiting_max = waiting_max
         self._closed = False
+        self._held = False
         self._threads = [
             threading.Thread(target=engine.work, args=(self._jobs,), name=f"record-{n}", daemon=True)
             for n in range(engine.threads)
@@ -173,6 +174,13 @@ class Database:
 
         Raise what the action raised (nothing of it is kept then), or `Refused(BUSY)` when too much waits.
         """
+        self._admit()
+        return await self.insist(action, *args, **kwargs)
+
+    async def insist(self, action: Action[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """
+        Do what `transact` does however much waits: for what makes it less.
+        """
         loop = asyncio.get_running_loop()
         job = Job(lambda tx: action(tx, *args, **kwargs), loop, reading=False)
         self._join_turn(job, loop)
@@ -204,6 +212,12 @@ class Database:
         """
         return self._engine.read(lambda tx: query(tx, *args, **kwargs))
 
+    def hold(self, on: bool) -> None:  # noqa: FBT001  A switch.
+        """
+        Refuse further transactions with `Refused(BUSY)` while on: the log cannot keep up.
+        """
+        self._held = on
+
     def close(self) -> None:
         """
         Finish what waits, then let go of the database; a second call does nothing.
@@ -224,12 +238,13 @@ class Database:
         self._jobs.put(job)
 
     def _admit(self) -> None:
-        if self._closed or self._jobs.qsize() + sum(map(len, self._turns.values())) >= self._waiting_max:
+        if self._held or self._closed or self._jobs.qsize() + sum(map(len, self._turns.values())) >= self._waiting_max:
             raise Refused(Code.BUSY, "the database has too much to do")
 
     def _join_turn(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         """Whatever is asked for within a few turns of the loop is one group."""
-        self._admit()
+        if self._closed:
+            raise Refused(Code.BUSY, "the database is closed")
         turn = self._turns.get(loop)
         if turn is None:
             turn = self._turns[loop] = []

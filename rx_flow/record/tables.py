@@ -159,7 +159,15 @@ audit_entry = Table(
     Index(None, "institution", "recorded_at"),
 )
 Index(
-    "uq_audit_entry_idx",
+    "ix_audit_entry_waiting",  # for its number in the area's log
+    audit_entry.c.area,
+    audit_entry.c.recorded_at,
+    sqlite_where=audit_entry.c.idx.is_(None),
+    postgresql_where=audit_entry.c.idx.is_(None),
+)
+Index(
+    "uq_audit_entry_area_idx",
+    audit_entry.c.area,
     audit_entry.c.idx,
     unique=True,
     sqlite_where=audit_entry.c.idx.isnot(None),

@@ -14,7 +14,10 @@ from sqlalchemy import create_engine, text
 
 from rx_flow.record.database import Database, SchemaOutdated
 from rx_flow.record.schema import PACKAGE, components, drift, heads, upgrade
-from rx_flow.record.tables import TABLES
+from rx_flow.record import tables
+from rx_flow.record.log import tables as log_tables
+
+TABLES = (*tables.TABLES, *log_tables.TABLES)
 
 
 def test_a_migrated_database_has_the_declared_tables(database_url: str) -> None:
@@ -35,7 +38,7 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
 
 
 def test_a_component_without_revisions_has_no_head() -> None:
-    assert heads(["record"]) == {"record_0001"}
+    assert heads(["record"]) == {"record_0002"}
     assert heads(["nobody"]) == frozenset()
 
 
