@@ -14,6 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from rx_flow.crypto.errors import Reason, Untrusted
@@ -83,11 +84,13 @@ def parse(raw: bytes) -> x509.CertificateRevocationList:
     if len(raw) > LIST_MAX:
         raise Untrusted(Reason.BAD_LIST, "too large")
     try:
-        if raw.startswith(b"-----"):
-            return x509.load_pem_x509_crl(raw)
-        return x509.load_der_x509_crl(raw)
-    except ValueError:
+        found = x509.load_pem_x509_crl(raw) if raw.startswith(b"-----") else x509.load_der_x509_crl(raw)
+        _ = found.issuer, found.last_update_utc  # read when asked for: whoever reads on must not be surprised
+    except (ValueError, x509.InvalidVersion):
         raise Untrusted(Reason.BAD_LIST, "not a revocation list") from None
+    if not found.public_bytes(Encoding.DER).endswith(b"\0" + found.signature):
+        raise Untrusted(Reason.BAD_LIST, "a signature that is not whole octets")  # the same list in another spelling
+    return found
 
 
 def read(found: x509.CertificateRevocationList, issuer: x509.Certificate) -> RevocationList:
@@ -96,12 +99,12 @@ def read(found: x509.CertificateRevocationList, issuer: x509.Certificate) -> Rev
     """
     if found.issuer != issuer.subject:
         raise Untrusted(Reason.BAD_LIST, "of another issuer")
-    signatures.check_list(found, issuer)
     try:
+        signatures.check_list(found, issuer)
         extensions = found.extensions
         number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
         revoked = {one.serial: one for one in map(_entry, found)}
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.ExtensionNotFound):
         raise Untrusted(Reason.BAD_LIST, "its extensions") from None
     if any(one.critical for one in extensions):
         raise Untrusted(Reason.BAD_LIST, "not a whole list of one authority")

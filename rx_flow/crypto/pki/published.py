@@ -92,7 +92,7 @@ def certificates(body: bytes) -> list[x509.Certificate]:
         if body.startswith(b"-----"):
             return x509.load_pem_x509_certificates(body)
         return [x509.load_der_x509_certificate(body)]
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise Untrusted(Reason.BAD_CERTIFICATE, "not a certificate") from None
 
 

@@ -118,12 +118,18 @@ def roll(keys: Path, found: Authority, kind: Kind, passphrase: str, *, begins: d
 
 def revoke(keys: Path, found: Authority, issuer: str, entries: Iterable[Revoked], passphrase: str) -> Authority:
     """
-    Write down that certificates of an authority do not count any more; what was revoked before stays as it was.
+    Write down that certificates of an authority do not count any more.
+
+    What was revoked before stays so since then; only that it was so earlier still, and why, can be learned later.
     """
-    before = found.revoked.get(issuer, ())
-    have = {one.serial for one in before}
-    new = tuple(one for one in entries if one.serial not in have)
-    made = replace(found, revoked={**found.revoked, issuer: (*before, *new)})
+    known = {one.serial: one for one in found.revoked.get(issuer, ())}
+    for one in entries:
+        before = known.get(one.serial)
+        if before is None:
+            known[one.serial] = one
+        elif one.since < before.since:
+            known[one.serial] = replace(one, at=before.at)
+    made = replace(found, revoked={**found.revoked, issuer: tuple(known.values())})
     _save(keys, made, passphrase)
     return made
 

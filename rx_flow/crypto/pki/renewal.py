@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -108,12 +108,11 @@ def revoke(
                 certificate.serial_number,
                 now.replace(microsecond=0),
                 why.value,
-                None if since is None else since.replace(microsecond=0),
+                None if since is None else since.astimezone(UTC).replace(microsecond=0),
             )
-            known = {one.serial: one for one in found.revoked.get(issuers[above], ())}
-            if certificate.serial_number not in known:
-                found = register.revoke(keys, found, issuers[above], [said], passphrase)
-            done.append(_withdrawn(print_, certificate, issuers[above], known.get(said.serial, said)))
+            found = register.revoke(keys, found, issuers[above], [said], passphrase)
+            listed = {one.serial: one for one in found.revoked[issuers[above]]}
+            done.append(_withdrawn(print_, certificate, issuers[above], listed[said.serial]))
         register.publish(keys, found, now=now)
     return tuple(done)
 
