@@ -17,17 +17,19 @@ from rich.console import Console
 from rich.table import Table
 
 from rx_flow.auth.passwords import enrol
-from rx_flow.cli import revocation
+from rx_flow.cli import keyrings, revocation
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import DIRECTORY, Directory, Institution, Kind, Person
-from rx_flow.crypto import authority, locked
+from rx_flow.crypto import authority
+from rx_flow.crypto.keyrings import locked
 from rx_flow.law.standing import Role
 
 app = typer.Typer(no_args_is_help=True, help=tr("开发用证书与密钥。", "Keys and certificates for development."))
 revocation.add_to(app)
+keyrings.add_to(app)
 
 PASSWORDS_FILE = "dev-passwords.json"
 PORT = 8000

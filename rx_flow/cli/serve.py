@@ -17,6 +17,7 @@ import uvicorn
 
 from rx_flow.app import build, components, embedded
 from rx_flow.cli import sites
+from rx_flow.cli.hardening import keep_memory_in
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Directory, Institution, Kind, Mode, Settings
@@ -54,6 +55,7 @@ def serve(
     """Run everybody in one process, where no institution is named."""
     if context.invoked_subcommand is not None:
         return
+    keep_memory_in("development")
     all_of_them = embedded(data, sites.keys_of(data, keys))
     typer.echo(tr(f"数据目录 {data}；接口文档：", f"data in {data}; pages of the services:"), err=True)
     for code, prefix in all_of_them.prefixes.items():
@@ -94,6 +96,7 @@ def _alone(kind: Kind) -> None:
         settings = Settings(me.code, _url(data, me, database_url), folder, mode=mode, urls=_peers(peers))
         if mode == "development" and database_url is None:
             upgrade(settings.database_url, components(kind))
+        keep_memory_in(mode)  # before there is a key in it
         run(build(settings), host=host, port=port or _port(me.url))
 
 

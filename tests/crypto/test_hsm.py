@@ -156,7 +156,7 @@ def test_a_key_that_was_made_in_a_token_was_never_outside(hospital: Keyring) -> 
     from pkcs11 import Attribute, ObjectClass  # noqa: PLC0415  an extra
 
     kept = hospital._kept
-    entries = [kept.new_pair("seal")[0], kept.new_pair("open")[0], kept.new_log("witness")]
+    entries = [kept.new_pair("seal", suites.DEFAULT)[0], kept.new_pair("open", suites.DEFAULT)[0], kept.new_log("witness")]
     made = [
         one
         for one in objects(hospital)
@@ -245,7 +245,7 @@ def test_a_key_that_the_token_has_lost_or_has_twice_is_refused(hospital: Keyring
     kept: Any = hospital._kept
     with pytest.raises(Untrusted, match="bad_key_file"):
         kept.pair(b"another label")
-    entry, _ = kept.new_pair("seal")
+    entry, _ = kept.new_pair("seal", suites.DEFAULT)
     kept._device.generate(entry.decode(), *_kinds())
     with pytest.raises(Untrusted, match="bad_key_file"):
         kept.pair(entry)

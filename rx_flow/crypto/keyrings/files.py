@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 from rx_flow.crypto import suites
 from rx_flow.crypto.certificates import Purpose
+from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyrings import locked
 from rx_flow.crypto.keyrings.kept import Value
 from rx_flow.crypto.keyrings.keys import SigningKey
@@ -21,6 +23,7 @@ from rx_flow.crypto.keyrings.opaque import Opaque, wipe
 from rx_flow.crypto.keyrings.ring import LOG, SECRET_BYTES, SECRETS, Found, belongs, certificate, logs
 
 KEYS_FILE = "keys.locked.json"
+TOKEN_FILE = "token.locked.json"  # noqa: S105  the name of a file, not a secret; beside a token, see `hsm`
 STAFF = "staff"
 SIGN = "sign"
 
@@ -52,11 +55,10 @@ class InFile(Opaque):
         """Return the private key of a log."""
         return Ed25519PrivateKey.from_private_bytes(value)
 
-    def new_pair(self, name: str) -> tuple[bytes, suites.PublicKey]:
-        """Make a pair of the default suite."""
-        _ = name
-        private = suites.generate()
-        return private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), private.public_key()
+    def new_pair(self, name: str, suite: suites.Suite) -> tuple[bytes, suites.PublicKey]:
+        """Make a pair."""
+        private = suite.generate_reader() if name == "open" else suite.generate()
+        return suite.dump_private(private), private.public_key()
 
     def new_log(self, name: str) -> bytes:
         """Make a log key."""
@@ -72,11 +74,11 @@ class InFile(Opaque):
 
 def read_pair(value: Value) -> suites.PrivateKey:
     """
-    Return the private key of an entry.
+    Return the private key of an entry; `Untrusted(BAD_KEY_FILE)` for none of any suite.
     """
-    private = load_der_private_key(value, password=None)
-    assert isinstance(private, suites.PrivateKey)  # noqa: S101  authenticated: the authority wrote it
-    return private
+    with suppress(Untrusted):  # the default suite reads the buffer itself, the others want a copy
+        return suites.DEFAULT.load_private(cast("bytes", value))  # type: ignore[no-any-return]  # of that suite
+    return suites.load_private(bytes(value))
 
 
 def unlock(folder: Path, person: str, pin: str) -> SigningKey:
@@ -92,6 +94,13 @@ def unlock(folder: Path, person: str, pin: str) -> SigningKey:
         return SigningKey(read_pair(found[f"{SIGN}.key"]), certified)
     finally:
         wipe(*found.values())
+
+
+def has_keys(folder: Path) -> bool:
+    """
+    Return whether an institution has keys already, in a file or in a token.
+    """
+    return (folder / KEYS_FILE).exists() or (folder / TOKEN_FILE).exists()
 
 
 def staff_file(folder: Path, person: str) -> Path:
@@ -123,10 +132,12 @@ def logs_of(role: str, areas: Iterable[str]) -> tuple[str, ...]:
 
 def add_logs(folder: Path, passphrase: str, names: Iterable[str]) -> None:
     """
-    Make the log keys that an institution lacks, say for a further pooling area; `WrongPin` for a wrong passphrase.
+    Make the log keys that an institution lacks, say for a further pooling area; not in a token, whose PIN nobody gave.
+
+    `WrongPin` for a wrong passphrase.
     """
     missing = [name for name in names if not log_file(folder.parent, folder.name, name).exists()]
-    if missing:
+    if missing and (folder / KEYS_FILE).exists():
         keeping = InFile(folder, passphrase)
         found = keeping.read()
         found |= {f"{LOG}{name}": bytearray(keeping.new_log(name)) for name in missing}

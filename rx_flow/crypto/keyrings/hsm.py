@@ -23,13 +23,13 @@ from pkcs11.util.ec import encode_named_curve_parameters
 from rx_flow.crypto import suites
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
 from rx_flow.crypto.keyrings import locked, pkcs11_uri
+from rx_flow.crypto.keyrings.files import TOKEN_FILE
 from rx_flow.crypto.keyrings.held import HeldLog, HeldPair
 from rx_flow.crypto.keyrings.kept import Unreachable, Value
 from rx_flow.crypto.keyrings.locked import Secrets
 from rx_flow.crypto.keyrings.opaque import Opaque
 from rx_flow.crypto.keyrings.pkcs11_uri import Where
 
-TOKEN_FILE = "token.locked.json"  # noqa: S105  the name of a file, not a secret
 _P256 = encode_named_curve_parameters("secp256r1")
 _EDWARDS = b"\x13\x0cedwards25519"  # PKCS #11 v3.0, 2.3.10: the curve as a PrintableString
 _PARAMETERS = {KeyType.EC: _P256, KeyType.EC_EDWARDS: _EDWARDS}
@@ -232,8 +232,9 @@ class InToken(Opaque):
         key, point = self._device.find(value.decode(), KeyType.EC_EDWARDS)
         return HeldLog(self._device, key, ed25519.Ed25519PublicKey.from_public_bytes(point))
 
-    def new_pair(self, name: str) -> tuple[bytes, suites.PublicKey]:
-        """Make a pair in the token."""
+    def new_pair(self, name: str, suite: suites.Suite) -> tuple[bytes, suites.PublicKey]:
+        """Make a pair in the token; `UNKNOWN_SUITE` for any but P-256."""
+        _p256(suite)
         label = self._label(name)
         point = self._device.generate(label, KeyType.EC, _use(name))
         return label.encode(), suites.point(point[1:33], point[33:])
@@ -244,8 +245,10 @@ class InToken(Opaque):
         self._device.generate(label, KeyType.EC_EDWARDS, Attribute.SIGN)
         return label.encode()
 
-    def bring_pair(self, name: str, private: ec.EllipticCurvePrivateKey) -> bytes:
-        """Bring a pair into the token; return its entry."""
+    def bring_pair(self, name: str, private: suites.PrivateKey) -> bytes:
+        """Bring a pair into the token; return its entry. `UNKNOWN_SUITE` for any but P-256."""
+        _p256(suites.of_key(private))
+        assert isinstance(private, ec.EllipticCurvePrivateKey)  # noqa: S101  for the type checker: `_p256` said so
         label = self._label(name)
         value = private.private_numbers().private_value.to_bytes(suites.SIZE)
         point = b"\x04" + b"".join(suites.coordinates(private.public_key()))
@@ -274,6 +277,12 @@ class InToken(Opaque):
     def _label(self, name: str) -> str:
         """A label of its own for every key that ever was: an older one stays beside its successor."""
         return f"{self.folder.name}/{name}/{secrets.token_hex(4)}"
+
+
+def _p256(suite: suites.Suite) -> None:
+    """PKCS #11 v3.1 has no mechanism for SM2, and tokens with ML-DSA and ML-KEM (v3.2) are yet to come."""
+    if suite is not suites.DEFAULT:
+        raise Untrusted(Reason.UNKNOWN_SUITE, "a token holds keys on P-256 alone")
 
 
 def _point(public: pkcs11.Object, kind: KeyType) -> bytes:

@@ -45,8 +45,8 @@ class Kept(Protocol):
     def log(self, value: Value) -> Ed25519PrivateKey:
         """Return the private key of a log, by its entry."""
 
-    def new_pair(self, name: str) -> tuple[bytes, suites.PublicKey]:
-        """Make a key pair; return the entry of its private key, and the public key."""
+    def new_pair(self, name: str, suite: suites.Suite) -> tuple[bytes, suites.PublicKey]:
+        """Make a key pair of a suite; return the entry of its private key, and the public key. `UNKNOWN_SUITE`."""
 
     def new_log(self, name: str) -> bytes:
         """Make a log key; return its entry."""

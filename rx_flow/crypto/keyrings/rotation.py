@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rx_flow.crypto import suites
+from rx_flow.crypto.errors import WrongPin
 from rx_flow.crypto.keyrings import locked
 from rx_flow.crypto.keyrings.files import KEYS_FILE, InFile, publish_log, read_pair, staff_file
 from rx_flow.crypto.keyrings.kept import Kept
 from rx_flow.crypto.keyrings.locked import Secrets
 from rx_flow.crypto.keyrings.opaque import wipe
-from rx_flow.crypto.keyrings.ring import LOG, PAIRS, SECRET_BYTES, assemble, logs, older
+from rx_flow.crypto.keyrings.ring import LOG, PAIRS, SECRET_BYTES, assemble, certificate, logs, older
 
 if TYPE_CHECKING:
     from rx_flow.crypto.keyrings.hsm import InToken
@@ -40,6 +41,7 @@ def rotate(keeping: Kept, purpose: str, *, certify: Certify, log: str = "") -> N
     log that the institution does not have.
     """
     found = keeping.read()
+    before = tuple(found.values())
     gone: list[bytes] = []
     try:
         if purpose in PAIRS:
@@ -57,7 +59,7 @@ def rotate(keeping: Kept, purpose: str, *, certify: Certify, log: str = "") -> N
         for value in gone:
             keeping.destroy(value)
     finally:
-        wipe(*found.values())
+        wipe(*before, *found.values())
 
 
 def into_token(folder: Path, passphrase: str, token: InToken) -> None:
@@ -67,18 +69,20 @@ def into_token(folder: Path, passphrase: str, token: InToken) -> None:
     `WrongPin` for a wrong passphrase. Whoever has a copy of the file and its passphrase still has the keys: rotate them
     afterwards, in the token, if that must not be.
     """
-    found = InFile(folder, passphrase).read()
+    file = InFile(folder, passphrase)
+    found = file.read()
+    brought: dict[str, bytearray] = {}
     try:
         for name in (*PAIRS, *older(found, "open")):
-            value = found[f"{name}.key"]
-            found[f"{name}.key"] = bytearray(token.bring_pair(name, read_pair(value)))
-            wipe(value)
+            brought[f"{name}.key"] = bytearray(token.bring_pair(name, read_pair(found[f"{name}.key"])))
         for name in logs(found):
-            value = found[name]
-            found[name] = bytearray(token.bring_log(name, InFile(folder, "").log(value)))
-            wipe(value)
-        assemble(found, token)
-        token.write(found)
+            brought[name] = bytearray(token.bring_log(name, file.log(found[name])))
+        assemble({**found, **brought}, token)
+        token.write({**found, **brought})
+    except BaseException:
+        for value in brought.values():
+            token.destroy(value)
+        raise
     finally:
         wipe(*found.values())
     (folder / KEYS_FILE).unlink()
@@ -93,9 +97,20 @@ def change_pin(folder: Path, person: str, old: str, new: str) -> None:
 
 def change_passphrase(folder: Path, old: str, new: str) -> None:
     """
-    Lock an institution's keys with another passphrase; `WrongPin` for a wrong old one, `OSError` for none.
+    Lock an institution's keys with another passphrase, and what else of it the old one locks.
+
+    `WrongPin` for a wrong old one, `OSError` for none. The keys come last: after a crash between two files the old
+    passphrase still opens them, and doing it again finishes it.
     """
-    _relock(folder / KEYS_FILE, old, new, owner=folder.name)
+    if not (folder / KEYS_FILE).exists():
+        raise FileNotFoundError(KEYS_FILE)
+    for path in sorted(folder.glob("*.locked.json"), key=lambda path: path.name == KEYS_FILE):
+        try:
+            _relock(path, old, new, owner=folder.name)
+        except WrongPin:
+            if path.name == KEYS_FILE:
+                raise
+            wipe(*locked.unlock(path.read_bytes(), new, owner=folder.name).values())  # done before the crash
 
 
 def _relock(path: Path, old: str, new: str, *, owner: str) -> None:
@@ -108,13 +123,13 @@ def _relock(path: Path, old: str, new: str, *, owner: str) -> None:
 
 def _pair(keeping: Kept, found: Secrets, name: str, certify: Certify) -> list[bytes]:
     """Put a new pair in; return the entry of the old one where it is not kept."""
-    entry, public = keeping.new_pair(name)
-    old, certificate = found[f"{name}.key"], found[f"{name}.crt"]
+    entry, public = keeping.new_pair(name, suites.of_key(certificate(found, name).public))
+    before = {end: found[f"{name}.{end}"] for end in ("key", "crt")}
     found[f"{name}.key"], found[f"{name}.crt"] = bytearray(entry), bytearray(certify(name, public))
     if name not in KEEPS:
-        return [bytes(old)]
+        return [bytes(before["key"])]
     kept = _next(found, name)
-    found[f"{kept}.key"], found[f"{kept}.crt"] = old, certificate
+    found |= {f"{kept}.{end}": value for end, value in before.items()}
     return []
 
 

@@ -94,7 +94,7 @@ def init(
         areas = {one.pooling_area for one in everybody}
         for one in everybody:
             logs = files.logs_of(one.role, areas)
-            if force or not (keys / one.code / KEYS_FILE).exists():
+            if force or not files.has_keys(keys / one.code):
                 _institution(keys, one, authority, begins=begins, passphrase=secret, logs=logs)
                 made_institutions.append(one.code)
             else:

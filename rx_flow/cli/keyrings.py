@@ -1,0 +1,268 @@
+"""
+`rx-flow keys rotate | pin | move`: other keys, other PINs, and keys that go into a token.
+
+Secrets are asked for, or read from standard input line by line; they are never arguments, which others can see.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rx_flow.auth import locks
+from rx_flow.cli import sites
+from rx_flow.cli.language import tr
+from rx_flow.cli.trouble import Trouble
+from rx_flow.config import PASSPHRASE_CHARACTERS_MIN, Directory, Institution, Person, read_keyring, read_passphrase
+from rx_flow.crypto.authority import PASSPHRASE_FILE, PINS_FILE, development_passphrase, development_pins
+from rx_flow.crypto.errors import WrongPin
+from rx_flow.crypto.keyrings import rotation
+from rx_flow.crypto.keyrings.kept import open_kept
+from rx_flow.crypto.keyrings.locked import write
+from rx_flow.crypto.pki import register, renewal
+from rx_flow.crypto.suites import PublicKey
+from rx_flow.law.standing import Actor
+from rx_flow.record import audit
+from rx_flow.record.audit import Entry, Origin
+from rx_flow.record.database import Database
+
+PIN = re.compile(r"[0-9]{6,12}")
+DIGITS_MIN = 3  # different ones in a PIN: 000000 and 121212 are among the first that anybody tries
+
+Keys = Annotated[Path, typer.Option("--keys", help=tr("密钥目录", "the folder of keys"))]
+Data = Annotated[
+    Path, typer.Option("--data", help=tr("数据目录：写入该机构的审计日志", "the folder of databases: recorded there"))
+]
+Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
+Code = Annotated[str, typer.Argument(metavar="CODE", help=tr("机构代码", "the institution's code"))]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where an institution's log is: in its database in the data folder, or at an address.
+    """
+
+    keys: Path
+    data: Path
+    url: str | None
+
+
+class Rotated(StrEnum):
+    """
+    The keys of an institution that can be replaced one by one.
+    """
+
+    SEAL = "seal"
+    OPEN = "open"
+    TOKEN = "token"  # noqa: S105  a purpose, not a secret
+    LOG = "log"
+    ACCESS_TOKEN = "access_token"  # noqa: S105  as above
+    AT_REST = "at_rest"
+
+
+ROTATE = tr(
+    "更换机构的一把密钥；服务重启后使用。旧的解密密钥与存储密钥保留，仅供读取。\n\n"
+    "例：rx-flow keys rotate H35010000001 --purpose at_rest",
+    "Put a new key in the place of one; used from the next start on. What was sealed or stored under the old one can "
+    "still be read.\n\nExample: rx-flow keys rotate H35010000001 --purpose at_rest",
+)
+
+
+def rotate(
+    code: Code,
+    *,
+    purpose: Annotated[Rotated, typer.Option(help=tr("哪一把", "which key"))],
+    log: Annotated[str, typer.Option(help=tr("日志名；不写则为全部", "which log; all of them if none"))] = "",
+    keys: Keys = Path("keys"),
+    data: Data = Path("data"),
+    database_url: Url = None,
+) -> None:
+    """Replace one key of an institution, in its file or its token."""
+    me = sites.institution(Directory.load(keys), code)
+
+    def certify(name: str, public: PublicKey) -> bytes:
+        # The authority's key is touched only for those that need a certificate.
+        certifier = renewal.certifier(keys, code, now=datetime.now(UTC), passphrase=_authority(keys))
+        return certifier(name, public)
+
+    with _wrong_pin(code), register.held(keys):
+        kept = open_kept(keys / code, read_passphrase(keys, "development"), read_keyring())
+        try:
+            rotation.rotate(kept, purpose.value, certify=certify, log=log)
+        except KeyError:
+            raise Trouble("not_found", tr("该机构没有这个日志", "the institution keeps no such log"), log) from None
+        finally:
+            kept.close()
+    _record(
+        me,
+        Actor(me.code, me.kind.role, me.code),
+        "rotate_key",
+        f"{purpose} {log}".strip(),
+        Place(keys, data, database_url),
+    )
+    typer.echo(tr(f"{code} 的 {purpose} 密钥已更换，重启后使用", f"{code} has a new key to {purpose}: start it anew"))
+
+
+CHANGE_PIN = tr(
+    "更换人员的 PIN，或机构密钥文件的口令。旧、新两行从标准输入读取，或在终端询问。\n\n"
+    "例：rx-flow keys pin D350100000001",
+    "Change a person's PIN, or the passphrase of an institution's keys. Asks for both, or reads two lines: the old one "
+    "and the new one.\n\nExample: rx-flow keys pin D350100000001",
+)
+
+
+def pin(
+    who: Annotated[str, typer.Argument(metavar="WHO", help=tr("人员或机构代码", "a person's or institution's code"))],
+    *,
+    keys: Keys = Path("keys"),
+    data: Data = Path("data"),
+    database_url: Url = None,
+) -> None:
+    """Lock a key with another secret; a wrong one counts and is recorded as when signing."""
+    known = Directory.load(keys)
+    person = known.person(who)
+    me = sites.institution(known, person.institution if person else who)
+    if person is None and (keys / PASSPHRASE_FILE).exists():
+        title = tr("开发密钥共用一个口令，不能单独更换", "keys for development have one passphrase for all")
+        raise Trouble("unfit", title, str(keys / PASSPHRASE_FILE))
+    old, new = _ask(tr("旧口令", "old")), _ask(tr("新口令", "new"))
+    if sys.stdin.isatty() and _ask(tr("再输一次", "new, once more")) != new:
+        raise Trouble("malformed", tr("两次输入不一致", "they are not the same"))
+    _fit(new, person)
+    actor = Actor(person.id, person.role, person.institution) if person else Actor(me.code, me.kind.role, me.code)
+    where = Place(keys, data, database_url)
+    with _counted(me, actor, where), _wrong_pin(who):
+        if person:
+            rotation.change_pin(keys / me.code, person.id, old, new)
+            if person.id in (pins := development_pins(keys)):
+                write(keys / PINS_FILE, json.dumps({**pins, person.id: new}, indent=1, sort_keys=True).encode())
+        else:
+            rotation.change_passphrase(keys / me.code, old, new)
+    _record(me, actor, "change_pin", "", where)
+    typer.echo(tr(f"{who} 的口令已更换", f"{who} has another PIN or passphrase"))
+
+
+MOVE = tr(
+    "把机构的私钥移入 PKCS#11 令牌并删除密钥文件；令牌 PIN 从标准输入读取，或在终端询问。\n\n"
+    "例：rx-flow keys move H35010000001 'pkcs11:token=H35010000001?module-path=/usr/lib/softhsm/libsofthsm2.so'",
+    "Bring an institution's private keys into a PKCS #11 token and remove their file. Asks for the token's PIN, or "
+    "reads it as a line.\n\n"
+    "Example: rx-flow keys move H35010000001 'pkcs11:token=H35010000001?module-path=/usr/lib/softhsm/libsofthsm2.so'",
+)
+
+
+def move(
+    code: Code,
+    to: Annotated[str, typer.Argument(metavar="TOKEN", help="pkcs11:token=LABEL?module-path=FILE")],
+    *,
+    keys: Keys = Path("keys"),
+    data: Data = Path("data"),
+    database_url: Url = None,
+) -> None:
+    """Bring keys into a token, from where they never come back."""
+    me = sites.institution(Directory.load(keys), code)
+    try:
+        from rx_flow.crypto.keyrings.hsm import InToken  # noqa: PLC0415  python-pkcs11 is an extra
+
+        with _wrong_pin(code):
+            token = InToken.open(keys / code, _ask(tr("令牌 PIN", "PIN of the token")), to)
+            try:
+                rotation.into_token(keys / code, read_passphrase(keys, "development"), token)
+            finally:
+                token.close()
+    except ImportError:
+        raise Trouble(
+            "unfit", tr("需要 python-pkcs11", "this needs python-pkcs11"), "pip install rx-flow[hsm]"
+        ) from None
+    except ValueError as fault:
+        raise Trouble("malformed", tr("令牌地址不正确", "not the address of a token"), str(fault)) from None
+    except OSError as fault:
+        raise Trouble(
+            "not_found", tr("令牌或密钥文件不可用", "no such token, or no file of keys"), str(fault)
+        ) from None
+    _record(me, Actor(me.code, me.kind.role, me.code), "move_keys", "", Place(keys, data, database_url))
+    typer.echo(tr(f"私钥已移入令牌。启动时设置 RX_FLOW_KEYRING='{to}'", f"Start it with RX_FLOW_KEYRING='{to}'"))
+
+
+def _ask(what: str) -> str:
+    return getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
+def _fit(new: str, person: Person | None) -> None:
+    """Raise `Trouble` for a PIN or passphrase that must not be chosen."""
+    if person is None:
+        if len(new) < PASSPHRASE_CHARACTERS_MIN:
+            few = f"{PASSPHRASE_CHARACTERS_MIN}"
+            raise Trouble("malformed", tr(f"口令至少 {few} 个字符", f"a passphrase has at least {few} characters"))
+    elif not PIN.fullmatch(new) or len(set(new)) < DIGITS_MIN:
+        raise Trouble(
+            "malformed", tr("PIN 为 6 至 12 位数字，且不能太简单", "a PIN has 6 to 12 digits, three different")
+        )
+
+
+def _authority(keys: Path) -> str:
+    """The passphrase of the development authority, which is not that of an institution where that is in a token."""
+    return development_passphrase(keys) if (keys / PASSPHRASE_FILE).exists() else read_passphrase(keys, "development")
+
+
+@contextmanager
+def _wrong_pin(who: str) -> Iterator[None]:
+    try:
+        yield
+    except WrongPin:
+        raise Trouble("wrong_pin", tr("口令或 PIN 不正确", "the passphrase or PIN is wrong"), who) from None
+
+
+@contextmanager
+def _counted(me: Institution, actor: Actor, where: Place) -> Iterator[None]:
+    """Count what is wrong among the wrong PINs of the person, where there is a database to count in."""
+    with _log(me, where) as db:
+        failures = 0 if db is None else db.look(locks.failures, me.area, actor.id)
+        if failures >= locks.FAILURES_MAX:
+            raise Trouble(
+                "pin_locked", tr("签名口令已锁定", "the PIN is locked"), f"rx-flow staff unlock {me.code} {actor.id}"
+            )
+        try:
+            yield
+        except Trouble as trouble:
+            if db is not None and trouble.code == "wrong_pin":
+                here, now = Origin(me.code, ""), datetime.now(UTC)
+                db.run(locks.stumble, actor, me.area, origin=here, now=now, action="change_pin")
+            raise
+        if failures and db is not None:
+            db.run(locks.steady, actor, me.area)
+
+
+def _record(me: Institution, actor: Actor, action: str, purpose: str, where: Place) -> None:
+    with _log(me, where) as db:
+        if db is None:
+            typer.echo(tr("没有该机构的数据库，未写入审计日志", "no database of it here: this is in no log"), err=True)
+            return
+        db.run(audit.append, Entry(datetime.now(UTC), Origin(me.code, ""), actor, action, purpose=purpose))
+
+
+@contextmanager
+def _log(me: Institution, where: Place) -> Iterator[Database | None]:
+    if where.url is None and not (where.data / f"{me.code}.db").is_file():
+        yield None
+        return
+    with sites.opened(where.data, me.code, url=where.url, keys=where.keys) as db:
+        yield db
+
+
+def add_to(app: typer.Typer) -> None:
+    """Declare the commands under `rx-flow keys`."""
+    for name, run, text in (("rotate", rotate, ROTATE), ("pin", pin, CHANGE_PIN), ("move", move, MOVE)):
+        app.command(name, help=text)(run)
