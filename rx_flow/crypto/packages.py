@@ -8,7 +8,7 @@ joserfc, which offers no way to add a recipient and reads more than one spelling
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Sequence, Set  # noqa: PYI025  the abstract one
 from typing import Any, cast
 
 from rx_flow.crypto import canonical, compact, suites
@@ -23,7 +23,9 @@ PACKAGE_MAX = 512 * 1024  # characters
 DOCUMENTS_MAX = 64
 RECIPIENTS_MAX = 64
 _HEADER_MAX = 1024
-_MEMBERS = {"protected", "recipients", "iv", "ciphertext", "tag"}
+_TEXTS = ("protected", "iv", "ciphertext", "tag")
+_MEMBERS = {*_TEXTS, "recipients"}
+_STR = frozenset({str})
 _PROTECTED = {"alg", "enc", "rx", "typ"}
 _RECIPIENT = {"header", "encrypted_key"}
 
@@ -60,17 +62,17 @@ def open_package(package: str, key: OpeningKey, *, rx: str) -> tuple[str, ...]:
     Return the compact documents of a package, none of them verified yet; raise `Untrusted` with the reason if not.
     """
     # 1. The form, the suite and the prescription, before anything is computed with a key.
-    found, suite = _parse(package, rx=rx)
+    found, suite, iv, tag = _parse(package, rx=rx)
+    ciphertext = decode(_utf8(found["ciphertext"]))
     # 2. Our entry among the recipients, and with it the content key.
     cek = _unwrap(suite, found, key)
     # 3. The content, authenticated together with the protected header.
-    iv, ciphertext, tag = (decode(_utf8(found[name])) for name in ("iv", "ciphertext", "tag"))
-    plain = suite.open(cek, iv, (ciphertext, tag), _utf8(found["protected"]))
+    plain = suite.open(cek, iv, (ciphertext, tag), found["protected"].encode())
     # 4. What it holds: a list of texts.
     documents = canonical.read(plain)
     if not isinstance(documents, list) or not 1 <= len(documents) <= DOCUMENTS_MAX:
         raise Untrusted(Reason.MALFORMED, "content")
-    if not all(isinstance(document, str) for document in documents):
+    if not _STR.issuperset(map(type, documents)):
         raise Untrusted(Reason.MALFORMED, "content")
     return tuple(cast("list[str]", documents))
 
@@ -82,7 +84,7 @@ def add_recipient(package: str, key: OpeningKey, to: OpenKey, *, rx: str) -> str
     An entry that already names this reader is replaced: an entry that somebody else made may not open.
     The content is not decrypted; who opens it will see whether it is whole.
     """
-    found, suite = _parse(package, rx=rx)
+    found, suite, _, _ = _parse(package, rx=rx)
     cek = _unwrap(suite, found, key)
     others = [each for each in found["recipients"] if each["header"]["kid"] != to.kid]
     if len(others) >= RECIPIENTS_MAX:
@@ -107,14 +109,16 @@ def _unwrap(suite: Suite, found: Package, key: OpeningKey) -> bytes:
     return mine.unwrap(suite, entry["header"], decode(_utf8(entry["encrypted_key"])))
 
 
-def _parse(package: str, *, rx: str) -> tuple[Package, Suite]:
+def _parse(package: str, *, rx: str) -> tuple[Package, Suite, bytes, bytes]:
     """
-    Return a package's members and its suite when shape, suite and prescription are right; no key has been used yet.
+    Return a package's members, its suite, nonce and tag, when shape, suite and prescription are right.
+
+    No key has been used yet.
     """
     if len(package) > PACKAGE_MAX:
         raise Untrusted(Reason.TOO_LARGE)
     found = _object(canonical.read(_utf8(package)), _MEMBERS)
-    _texts(found, _MEMBERS - {"recipients"})
+    _texts(found, _TEXTS)
     if len(found["protected"]) > _HEADER_MAX:
         raise Untrusted(Reason.HEADER_TOO_LARGE)
     protected = _header(canonical.read(decode(_utf8(found["protected"]))), _PROTECTED)
@@ -123,43 +127,45 @@ def _parse(package: str, *, rx: str) -> tuple[Package, Suite]:
     suite = suites.of_package(protected["alg"], protected["enc"])
     if protected["rx"] != rx:
         raise Untrusted(Reason.WRONG_PRESCRIPTION)
-    _part(found["iv"], suite.iv_bytes)
-    _part(found["tag"], suite.tag_bytes, Reason.TAG_LENGTH)
+    iv, tag = _part(found["iv"], suite.iv_bytes), _part(found["tag"], suite.tag_bytes, Reason.TAG_LENGTH)
     recipients = found["recipients"]
     if not isinstance(recipients, list) or not recipients:
         raise Untrusted(Reason.MALFORMED, "recipients")
     if len(recipients) > RECIPIENTS_MAX:
         raise Untrusted(Reason.TOO_LARGE, "recipients")
+    inside = suite.entry | {"kid"}
     for each in recipients:
         entry = _object(each, _RECIPIENT)
-        _texts(entry, {"encrypted_key"})
-        header = _header(entry["header"], {*suite.entry, "kid"})
-        _texts(header, {"kid"})
+        header = _header(entry["header"], inside)
+        if type(entry["encrypted_key"]) is not str or type(header["kid"]) is not str:
+            raise Untrusted(Reason.MALFORMED, "not text")
         suite.shaped(header)
-    return found, suite
+    return found, suite, iv, tag
 
 
-def _header(value: object, members: set[str]) -> Package:
+def _header(value: object, members: Set[str]) -> Package:
     """The members of a header: what is an attack by its name alone is told first."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value.keys() != members:
         compact.refuse(value.keys() - members)
     return _object(value, members)
 
 
-def _object(value: object, members: set[str]) -> Package:
+def _object(value: object, members: Set[str]) -> Package:
     if not isinstance(value, dict) or value.keys() != members:
         raise Untrusted(Reason.MALFORMED, "members")
     return value
 
 
-def _texts(found: Package, names: set[str]) -> None:
-    if not all(isinstance(found[name], str) for name in names):
+def _texts(found: Package, names: tuple[str, ...]) -> None:
+    if not _STR.issuperset([type(found[name]) for name in names]):
         raise Untrusted(Reason.MALFORMED, "not text")
 
 
-def _part(text: str, size: int, otherwise: Reason = Reason.MALFORMED) -> None:
-    if len(decode(_utf8(text))) != size:
+def _part(text: str, size: int, otherwise: Reason = Reason.MALFORMED) -> bytes:
+    data = decode(_utf8(text))
+    if len(data) != size:
         raise Untrusted(otherwise, "length")
+    return data
 
 
 def _utf8(text: str) -> bytes:
