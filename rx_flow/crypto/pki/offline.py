@@ -66,7 +66,7 @@ def believe(roots: bytes, enclosed: Enclosed) -> Trust:
     if {*trust.certificates} != {*enclosed.leaves}:
         raise Untrusted(Reason.BAD_CERTIFICATE, "an authority among the signers, or the reverse")
     used = {above for leaf in sorted(enclosed.leaves) for above in trust.chain(leaf)}
-    if used & {*found} != {*enclosed.authorities}:
+    if used - {thumbprint(one) for one in trust.roots} != {*enclosed.authorities}:
         raise Untrusted(Reason.UNTRUSTED_CHAIN, "an authority that has issued none of them")
     for issuer, pem in enclosed.lists.items():
         taken = trust.take(pem)

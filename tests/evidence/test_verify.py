@@ -1,0 +1,138 @@
+"""
+A bundle holds for somebody who has the root and nothing else, whatever way its prescription went; and says no more.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from bundles import REASON, SECRETS, Bundles
+
+from rx_flow.evidence.faults import Fault
+from rx_flow.evidence.verify import Outcome, Report, Step
+from rx_flow.evidence.words import FAULTS, OUTCOMES, STEPS, reason
+
+WAYS = (
+    "dispensed", "returned", "revoked", "refused", "handed back", "reversed", "denied", "over a finding",
+    "sent back", "expired",
+)  # fmt: skip
+
+
+def outcomes(report: Report) -> dict[Step, Outcome]:
+    return {one.step: one.outcome for one in report.results}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_is_proven_to_its_end(bundles: Bundles, way: str) -> None:
+    report = bundles.judge(bundles.full[way])
+
+    assert report.failed is None, report.failed
+    assert outcomes(report) == {step: Outcome.UNCHECKED if step is Step.LOG else Outcome.PASSED for step in Step}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_is_proven_without_the_patient(bundles: Bundles, way: str) -> None:
+    report = bundles.judge(bundles.withheld[way])
+
+    assert report.failed is None, report.failed
+    open_ = {Step.LOG, Step.PACKAGES}
+    assert {step for step, outcome in outcomes(report).items() if outcome is Outcome.UNCHECKED} == open_
+
+
+def test_steps_are_numbered_and_in_order(bundles: Bundles) -> None:
+    report = bundles.judge(bundles.full["dispensed"])
+
+    assert [one.number for one in report.results] == list(range(1, len(Step) + 1))
+    assert [one.step for one in report.results] == list(Step)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_bundle_that_withholds_holds_nothing_of_the_patient(bundles: Bundles, way: str) -> None:
+    bundle, report = bundles.withheld[way], bundles.judge(bundles.withheld[way])
+    said = repr(report)
+
+    for secret in (*SECRETS, REASON):
+        assert secret.encode() not in bundle
+        assert secret not in said
+    # Base64 hides text from a plain search: every document's payload is read as well.
+    for name, raw in bundles.members(way, withheld=True).items():
+        if name.endswith(".jws"):
+            assert "~" not in raw.decode()
+
+
+def test_what_is_said_of_a_complete_bundle_tells_nothing_of_the_patient_either(bundles: Bundles) -> None:
+    for bundle in bundles.full.values():
+        said = repr(bundles.judge(bundle))
+        assert not [secret for secret in (*SECRETS, REASON) if secret in said]
+
+
+def test_what_a_withheld_value_leaves_open_is_said(bundles: Bundles) -> None:
+    def told(way: str, *, withheld: bool) -> set[str]:
+        report = bundles.judge((bundles.withheld if withheld else bundles.full)[way])
+        law = next(one for one in report.results if one.step is Step.LAW)
+        return {fact.en for fact in law.facts[1:]}
+
+    findings = "findings are withheld: whether a reason was owed is not judged"
+    owed = "a reason is owed and withheld: not judged"
+    assert told("dispensed", withheld=False) == told("revoked", withheld=False) == set()
+    assert told("dispensed", withheld=True) == {findings}
+    assert told("revoked", withheld=True) == {findings, owed}
+
+
+def test_another_root_proves_nothing(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> None:
+    from platform_world import write_keys  # noqa: PLC0415  Another authority of the same name.
+
+    folder = tmp_path_factory.mktemp("elsewhere")
+    write_keys(folder)
+
+    assert bundles.reason(bundles.full["dispensed"], root=(folder / "root.pem").read_bytes()) == (
+        "certificates: untrusted_chain"
+    )
+
+
+@pytest.mark.parametrize(
+    "root", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_root_that_is_none_is_said_so(bundles: Bundles, root: bytes) -> None:
+    failed = bundles.judge(bundles.full["dispensed"], root=root or b"\n").failed
+
+    assert failed is not None
+    assert (failed.step, failed.code) == (Step.CERTIFICATES, "bad_certificate")
+
+
+def test_a_bundle_from_the_future_is_not_believed(bundles: Bundles) -> None:
+    early = bundles.now - timedelta(days=1)
+    failed = bundles.judge(bundles.full["dispensed"], now=early).failed
+
+    assert failed is not None
+    assert (failed.step, failed.code) == (Step.MANIFEST, Fault.FROM_THE_FUTURE)
+
+
+def test_years_later_it_still_holds(bundles: Bundles) -> None:
+    assert bundles.judge(bundles.full["dispensed"], now=bundles.now + timedelta(days=15 * 365)).failed is None
+
+
+def test_every_step_outcome_and_fault_has_words_in_both_languages() -> None:
+    assert FAULTS.keys() == set(Fault)
+    assert STEPS.keys() == set(Step)
+    assert OUTCOMES.keys() == set(Outcome)
+    for zh, en in (*FAULTS.values(), *STEPS.values(), *OUTCOMES.values(), reason("bad_signature")):
+        assert any("\u4e00" <= character <= "\u9fff" for character in zh)
+        assert en.isascii()
+
+
+def test_after_a_failure_nothing_further_is_claimed(bundles: Bundles) -> None:
+    report = bundles.judge(bundles.full["dispensed"][:-1])
+
+    assert outcomes(report) == {step: Outcome.FAILED if step is Step.CONTAINER else Outcome.UNREACHED for step in Step}
+    assert report.rx == ""
+
+
+def test_an_export_is_an_entry_of_the_log(bundles: Bundles) -> None:
+    members = bundles.members(withheld=True)
+    last = json.loads(members[max(name for name in members if name.startswith("entries/"))])
+
+    assert (last["action"], last["purpose"]) == ("export", "court, patient withheld")
+    assert last["actor"] == {"id": "C35990000001", "role": "platform", "institution": "C35990000001"}
