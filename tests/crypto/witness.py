@@ -4,6 +4,7 @@ An independent witness of what was computed: which C and Rust functions of other
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import FrameType
 from typing import Any, Self
@@ -24,11 +25,15 @@ class Witness:
 
     def __enter__(self) -> Self:
         self._before = sys.getprofile()
+        self._collects = gc.isenabled()
+        gc.disable()  # what others do when rubbish is collected is no work of ours
         sys.setprofile(self._notice)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(self._before)
+        if self._collects:
+            gc.enable()
 
     def _notice(self, _frame: FrameType, event: str, called: Any) -> None:  # noqa: ANN401  any function at all
         if event != "c_call" or called is sys.setprofile:
