@@ -18,6 +18,7 @@ from rx_flow.crypto.pki import signatures
 from rx_flow.crypto.pki.profile import (
     DEVELOPMENT,
     EXTENDED_USAGE,
+    FOR_VIEWERS,
     INSTITUTIONS,
     KEY_USAGE,
     KEY_USAGE_BITS,
@@ -94,7 +95,7 @@ def authority(root: Issuer, kind: Kind, public: suites.PublicKey, *, number: int
     """
     name = _named(f"rx-flow DEVELOPMENT {kind} {number} (开发用, 无法律效力)")
     builder = _authority(_builder(name, public, begins=begins, days=AUTHORITY_DAYS), depth=0)
-    usages = [*(EXTENDED_USAGE[one] for one in _FOR[kind]), ExtendedKeyUsageOID.OCSP_SIGNING]
+    usages = [*(usage for one in _FOR[kind] for usage in _extended(kind, one)), ExtendedKeyUsageOID.OCSP_SIGNING]
     builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     return signatures.certify(_marked(_below(builder, root), _POLICY[kind]), root.key)
 
@@ -112,7 +113,9 @@ def leaf(issuer: Issuer, who: Who, public: suites.PublicKey, *, purpose: Purpose
             x509.NameAttribute(NameOID.COMMON_NAME, who.name),
         ]
     )
-    builder = _end(_builder(subject, public, begins=begins, days=DAYS), KEY_USAGE[purpose], EXTENDED_USAGE[purpose])
+    builder = _end(
+        _builder(subject, public, begins=begins, days=DAYS), KEY_USAGE[purpose], *_extended(who.kind, purpose)
+    )
     return signatures.certify(_marked(_below(builder, issuer), _POLICY[who.kind]), issuer.key)
 
 
@@ -125,6 +128,12 @@ def responder(issuer: Issuer, code: str, public: suites.PublicKey, *, begins: da
     builder = _builder(subject, public, begins=begins, days=RESPONDER_DAYS)
     builder = _end(builder, usage, ExtendedKeyUsageOID.OCSP_SIGNING).add_extension(x509.OCSPNoCheck(), critical=False)
     return signatures.certify(_marked(_below(builder, issuer)), issuer.key)
+
+
+def _extended(kind: Kind, purpose: Purpose) -> tuple[x509.ObjectIdentifier, ...]:
+    """What a certificate says that its key is for; institutions' seals also say it to viewers of PDF files."""
+    sealing = kind is Kind.INSTITUTIONS and purpose is Purpose.DOCUMENT
+    return (EXTENDED_USAGE[purpose], FOR_VIEWERS) if sealing else (EXTENDED_USAGE[purpose],)
 
 
 def _named(name: str) -> x509.Name:
@@ -151,12 +160,12 @@ def _authority(builder: x509.CertificateBuilder, *, depth: int) -> x509.Certific
 
 
 def _end(
-    builder: x509.CertificateBuilder, bits: frozenset[str], extended: x509.ObjectIdentifier
+    builder: x509.CertificateBuilder, bits: frozenset[str], *extended: x509.ObjectIdentifier
 ) -> x509.CertificateBuilder:
     return (
         builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(bits), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([extended]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(extended), critical=False)
     )
 
 

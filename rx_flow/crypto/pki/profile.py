@@ -28,6 +28,9 @@ READ_PACKAGES = x509.ObjectIdentifier(f"{ARC}.2")  # extended key usage: key agr
 PERSONS = x509.ObjectIdentifier(f"{ARC}.3")  # certificate policy: an authority for practitioners, and what it issues
 INSTITUTIONS = x509.ObjectIdentifier(f"{ARC}.4")  # certificate policy: an authority for institutions, likewise
 SIGN_DOCUMENTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # id-kp-documentSigning, RFC 9336
+# It may stand beside SIGN_DOCUMENTS and means nothing here: viewers of sealed PDF files that go by NSS know no other
+# usage for what RFC 9336 is about, and would call the seal's certificate unfit.
+FOR_VIEWERS = ExtendedKeyUsageOID.EMAIL_PROTECTION
 
 
 class Purpose(StrEnum):
@@ -181,6 +184,8 @@ def _purpose(certificate: x509.Certificate) -> Purpose:
     if extended is None or usage is None:
         raise Untrusted(Reason.WRONG_USAGE, "no usage is stated")
     oids = list(extended)
+    if SIGN_DOCUMENTS in oids and FOR_VIEWERS in oids:
+        oids.remove(FOR_VIEWERS)
     stated = frozenset(bit for bit in KEY_USAGE_BITS if getattr(usage, bit))
     found = _PURPOSES.get(oids[0]) if len(oids) == 1 else None
     if found is None or found[1] != stated:
