@@ -85,8 +85,9 @@ def root(key: suites.PrivateKey, *, begins: datetime) -> x509.Certificate:
     Return a self-signed root: what is below it are issuing authorities, and below these nothing that issues.
     """
     name = _named(ROOT_NAME)
-    builder = _authority(_builder(name, key.public_key(), begins=begins, days=ROOT_DAYS), depth=1)
-    return signatures.certify(_marked(builder.issuer_name(name)), key)
+    public = key.public_key()
+    builder = _authority(_builder(name, public, begins=begins, days=ROOT_DAYS), depth=1)
+    return signatures.certify(_marked(builder.issuer_name(name)), public, key)
 
 
 def authority(root: Issuer, kind: Kind, public: suites.PublicKey, *, number: int, begins: datetime) -> x509.Certificate:
@@ -97,12 +98,12 @@ def authority(root: Issuer, kind: Kind, public: suites.PublicKey, *, number: int
     builder = _authority(_builder(name, public, begins=begins, days=AUTHORITY_DAYS), depth=0)
     usages = [*(usage for one in _FOR[kind] for usage in _extended(kind, one)), ExtendedKeyUsageOID.OCSP_SIGNING]
     builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-    return signatures.certify(_marked(_below(builder, root), _POLICY[kind]), root.key)
+    return signatures.certify(_marked(_below(builder, root), _POLICY[kind]), public, root.key)
 
 
 def leaf(issuer: Issuer, who: Who, public: suites.PublicKey, *, purpose: Purpose, begins: datetime) -> x509.Certificate:
     """
-    Return a certificate for one purpose, which is its only extended key usage.
+    Return a certificate for one purpose, which its extended key usage says.
     """
     subject = x509.Name(
         [
@@ -116,7 +117,7 @@ def leaf(issuer: Issuer, who: Who, public: suites.PublicKey, *, purpose: Purpose
     builder = _end(
         _builder(subject, public, begins=begins, days=DAYS), KEY_USAGE[purpose], *_extended(who.kind, purpose)
     )
-    return signatures.certify(_marked(_below(builder, issuer), _POLICY[who.kind]), issuer.key)
+    return signatures.certify(_marked(_below(builder, issuer), _POLICY[who.kind]), public, issuer.key)
 
 
 def responder(issuer: Issuer, code: str, public: suites.PublicKey, *, begins: datetime) -> x509.Certificate:
@@ -127,7 +128,7 @@ def responder(issuer: Issuer, code: str, public: suites.PublicKey, *, begins: da
     usage = frozenset({"digital_signature"})
     builder = _builder(subject, public, begins=begins, days=RESPONDER_DAYS)
     builder = _end(builder, usage, ExtendedKeyUsageOID.OCSP_SIGNING).add_extension(x509.OCSPNoCheck(), critical=False)
-    return signatures.certify(_marked(_below(builder, issuer)), issuer.key)
+    return signatures.certify(_marked(_below(builder, issuer)), public, issuer.key)
 
 
 def _extended(kind: Kind, purpose: Purpose) -> tuple[x509.ObjectIdentifier, ...]:
@@ -141,15 +142,14 @@ def _named(name: str) -> x509.Name:
 
 
 def _builder(name: x509.Name, public: suites.PublicKey, *, begins: datetime, days: int) -> x509.CertificateBuilder:
-    """What every certificate has: a subject, a key, a number, and a validity."""
+    """What every certificate has: a subject, the name of its key, a number, and a validity."""
     return (
         x509.CertificateBuilder()
         .subject_name(name)
-        .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(begins)
         .not_valid_after(begins + timedelta(days=days))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(signatures.key_name(public), critical=False)
     )
 
 
@@ -172,7 +172,7 @@ def _end(
 def _below(builder: x509.CertificateBuilder, issuer: Issuer) -> x509.CertificateBuilder:
     """Name the issuer, and where one finds its certificate, its list, and an answer about a single certificate."""
     builder = builder.issuer_name(issuer.certificate.subject).add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
+        signatures.issuer_name(issuer.key.public_key()), critical=False
     )
     if not issuer.address:
         return builder

@@ -139,7 +139,7 @@ def write(
         .last_update(this_update)
         .next_update(next_update)
         .add_extension(x509.CRLNumber(number), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+        .add_extension(signatures.issuer_name(public), critical=False)
         .add_extension(_since(issuer.not_valid_before_utc), critical=False)
     )
     for one in sorted(revoked, key=lambda each: (each.at, each.serial)):

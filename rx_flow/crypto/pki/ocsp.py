@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
 
 from rx_flow.crypto import suites
+from rx_flow.crypto.errors import Untrusted
+from rx_flow.crypto.pki import foreign, signatures
 from rx_flow.crypto.pki.lists import RevocationList, Revoked
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.responders import Pair
@@ -133,7 +135,7 @@ def _signed(
     builder = builder.certificates([office.certificate])
     if request.nonce is not None:
         builder = builder.add_extension(request.nonce, critical=False)
-    return builder.sign(office.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return signatures.sign_answer(builder, office.key)
 
 
 def _refusal(status: OCSPResponseStatus) -> bytes:
@@ -143,7 +145,7 @@ def _refusal(status: OCSPResponseStatus) -> bytes:
 def _names(authority: x509.Certificate) -> list[tuple[str, bytes, bytes]]:
     """The names that a request may call an authority by: hashes of its subject and of its key (RFC 6960 §4.1.1)."""
     subject = authority.subject.public_bytes()
-    key = authority.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    key = foreign.key_bits(signatures.public_key(authority))
     found = []
     for name in _HASHES:
         hashed = [hashlib.new(name, data, usedforsecurity=False).digest() for data in (subject, key)]
@@ -153,7 +155,7 @@ def _names(authority: x509.Certificate) -> list[tuple[str, bytes, bytes]]:
 
 def _issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
-        certificate.verify_directly_issued_by(authority)
-    except (InvalidSignature, TypeError, ValueError):  # another name, kind of key, or key
+        signatures.check_certificate(certificate, authority)
+    except Untrusted:  # of another key
         return False
-    return True
+    return certificate.issuer == authority.subject

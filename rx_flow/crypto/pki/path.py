@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.x509 import verification
 
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.pki import form, lists, status
+from rx_flow.crypto.pki import form, lists, signatures, status, walk
 from rx_flow.crypto.pki.lists import RevocationList
 from rx_flow.crypto.pki.profile import (
     EXTENDED_USAGE,
@@ -317,6 +317,8 @@ class Trust:
     def _chain(self, certificate: x509.Certificate, at: datetime) -> list[x509.Certificate]:
         """The certificate, the authorities above it, and a root of ours; `Untrusted` if there is no such way."""
         between = [one for one in self._authorities.values() if one not in self._roots]
+        if signatures.is_foreign(certificate):
+            return walk.chain(certificate, between, self._roots, at=at)
         try:
             return self._policy.time(at).build_client_verifier().verify(certificate, between).chain
         except verification.VerificationError:

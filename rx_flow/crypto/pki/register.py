@@ -17,11 +17,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from rx_flow.crypto import suites
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyrings import locked
+from rx_flow.crypto.keyrings.files import read_pair
 from rx_flow.crypto.keyrings.opaque import wipe
 from rx_flow.crypto.pki import issuing, lists
 from rx_flow.crypto.pki.issuing import ROOT_NAME, Issuer, Kind
@@ -173,16 +174,14 @@ def der(private: suites.PrivateKey) -> bytes:
     """
     Return a private key as it stands in a locked file.
     """
-    return private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return suites.dump_private(private)
 
 
 def private_key(data: bytes | bytearray) -> suites.PrivateKey:
     """
     Return the private key that stands in a locked file.
     """
-    private = load_der_private_key(data, password=None)
-    assert isinstance(private, suites.PrivateKey)  # noqa: S101  authenticated: the authority wrote it
-    return private
+    return read_pair(data)
 
 
 def _with(found: Authority, kind: Kind, *, begins: datetime) -> Authority:
