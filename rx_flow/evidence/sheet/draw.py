@@ -12,6 +12,7 @@ import threading
 from datetime import datetime
 from functools import cache
 from importlib import resources
+from typing import Final
 
 import pylopdf_fonts_zh_cn
 import typst
@@ -19,7 +20,7 @@ import typst
 from rx_flow.evidence.sheet.content import Sheet
 from rx_flow.law.refusals import Code, Refused
 
-ARCHIVAL = "a-2b"  # PDF/A-2b: everything that is needed to show it is in the file
+ARCHIVAL: Final = "a-2b"  # PDF/A-2b: everything that is needed to show it is in the file
 _DRAWING = threading.Lock()  # a compiler remembers its last document
 
 
@@ -27,8 +28,8 @@ def render(sheet: Sheet) -> bytes:
     """
     Return the sheet as a PDF/A of one page or more: the same bytes for the same sheet everywhere.
 
-    About 10 ms, the first one 0.3 s. `Refused(MALFORMED)` where a character of the text is in neither font: a sheet with
-    a box in place of a letter of a name is none.
+    About 10 ms, the first one 0.3 s. `Refused(MALFORMED)` where the fonts lack a character of the text: what has a box
+    in place of a letter of a name is no sheet.
     """
     return _compile("sheet.typ", {"sheet": json.dumps(sheet.to_layout(), ensure_ascii=False)}, sheet.at)
 
@@ -44,7 +45,11 @@ def _compile(name: str, inputs: dict[str, str], at: datetime) -> bytes:
     with _DRAWING:
         try:
             drawn = _compiler().compile(
-                _layout(name), format="pdf", sys_inputs=inputs, pdf_standards=ARCHIVAL, timestamp=at
+                _layout(name),
+                format="pdf",
+                sys_inputs=inputs,
+                pdf_standards=ARCHIVAL,
+                timestamp=at.replace(microsecond=0),
             )
         except typst.TypstError as error:
             if "could not be displayed with" in error.message:
