@@ -50,6 +50,9 @@ class Reason(StrEnum):
     SIGNATURE_RANGE = "signature_range"  # wrong length, or r or s outside 1..n-1
     SIGNATURE_MALLEABLE = "signature_malleable"  # s above n/2: the same signature written in the other way
     BAD_SIGNATURE = "bad_signature"
+    CLASSICAL_MISSING = "classical_missing"  # of two signatures that belong together, ML-DSA's alone
+    QUANTUM_MISSING = "quantum_missing"  # of the two, ES256's alone
+    BAD_QUANTUM_SIGNATURE = "bad_quantum_signature"  # ES256's is right, ML-DSA's is not
     SIGNER_MISMATCH = "signer_mismatch"  # `by` or `iss` is not whom the certificate names
     TIME_MISMATCH = "time_mismatch"  # `at` is not the signing time of the header
     # The dossier.

@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 from rx_flow.crypto import compact
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.suites import p256, sm
+from rx_flow.crypto.suites import p256, pair, sm
 from rx_flow.crypto.suites.p256 import HALF, ORDER, P256, SIZE, agree, coordinates, point
+from rx_flow.crypto.suites.pq import PQ
 from rx_flow.crypto.suites.sm import SM
 from rx_flow.crypto.suites.suite import Suite, tally
 
@@ -23,11 +24,11 @@ __all__ = (
     "of_key", "of_package", "of_signature", "point", "sign", "tally", "verify",
 )  # fmt: skip
 
-PrivateKey: TypeAlias = p256.PrivateKey | sm.PrivateKey
-PublicKey: TypeAlias = p256.PublicKey | sm.PublicKey
+PrivateKey: TypeAlias = p256.PrivateKey | sm.PrivateKey | pair.PrivatePair
+PublicKey: TypeAlias = p256.PublicKey | sm.PublicKey | pair.PublicPair
 
 DEFAULT = P256
-SUITES: tuple[Suite, ...] = (P256, SM)
+SUITES: tuple[Suite, ...] = (P256, SM, PQ)
 _BY_NAME = {suite.name: suite for suite in SUITES}
 _BY_SIGNATURE = {suite.signature: suite for suite in SUITES}
 _BY_PACKAGE = {(suite.key_management, suite.content): suite for suite in SUITES}

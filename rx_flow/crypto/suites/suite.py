@@ -10,8 +10,13 @@ from typing import Any
 
 # How many expensive operations this process has done; a benchmark reads it and prices them at the bare library's cost.
 # Plain integers, raised without a lock: a benchmark can bear a lost unit. `chain` is a certificate chain walked (cold),
-# `unlock` one scrypt over a PIN or passphrase.
-tally: dict[str, int] = dict.fromkeys(("sign", "verify", "keygen", "ecdh", "chain", "unlock"), 0)
+# `unlock` one scrypt over a PIN or passphrase; the last four are what the suite `pq` does besides.
+tally: dict[str, int] = dict.fromkeys(
+    (
+        "sign", "verify", "keygen", "ecdh", "chain", "unlock",
+        "sign_quantum", "verify_quantum", "encapsulate", "decapsulate",
+    ), 0,
+)  # fmt: skip
 
 Entry = dict[str, Any]  # members of a reader's `header` in a package, beside `kid`
 
