@@ -97,7 +97,8 @@ def rotate(
         certifier = renewal.certifier(keys, code, now=datetime.now(UTC), passphrase=_authority(keys))
         return certifier(name, public)
 
-    with _wrong_pin(code), register.held(keys):
+    actor, where = Actor(me.code, me.kind.role, me.code), Place(keys, data, database_url)
+    with _counted(me, actor, where, "open_keys"), _wrong_pin(code), register.held(keys):
         kept = open_kept(keys / code, read_passphrase(keys, "development"), read_keyring())
         try:
             rotation.rotate(kept, purpose.value, certify=certify, log=log)
@@ -105,13 +106,7 @@ def rotate(
             raise Trouble("not_found", tr("该机构没有这个日志", "the institution keeps no such log"), log) from None
         finally:
             kept.close()
-    _record(
-        me,
-        Actor(me.code, me.kind.role, me.code),
-        "rotate_key",
-        f"{purpose} {log}".strip(),
-        Place(keys, data, database_url),
-    )
+    _record(me, actor, "rotate_key", f"{purpose} {log}".strip(), where)
     typer.echo(tr(f"{code} 的 {purpose} 密钥已更换，重启后使用", f"{code} has a new key to {purpose}: start it anew"))
 
 
@@ -143,7 +138,7 @@ def pin(
     _fit(new, person)
     actor = Actor(person.id, person.role, person.institution) if person else Actor(me.code, me.kind.role, me.code)
     where = Place(keys, data, database_url)
-    with _counted(me, actor, where), _wrong_pin(who):
+    with _counted(me, actor, where, "change_pin"), _wrong_pin(who):
         if person:
             rotation.change_pin(keys / me.code, person.id, old, new)
             if person.id in (pins := development_pins(keys)):
@@ -173,10 +168,11 @@ def move(
 ) -> None:
     """Bring keys into a token, from where they never come back."""
     me = sites.institution(Directory.load(keys), code)
+    actor, where = Actor(me.code, me.kind.role, me.code), Place(keys, data, database_url)
     try:
         from rx_flow.crypto.keyrings.hsm import InToken  # noqa: PLC0415  python-pkcs11 is an extra
 
-        with _wrong_pin(code):
+        with _counted(me, actor, where, "open_keys"), _wrong_pin(code):
             token = InToken.open(keys / code, _ask(tr("令牌 PIN", "PIN of the token")), to)
             try:
                 rotation.into_token(keys / code, read_passphrase(keys, "development"), token)
@@ -192,7 +188,7 @@ def move(
         raise Trouble(
             "not_found", tr("令牌或密钥文件不可用", "no such token, or no file of keys"), str(fault)
         ) from None
-    _record(me, Actor(me.code, me.kind.role, me.code), "move_keys", "", Place(keys, data, database_url))
+    _record(me, actor, "move_keys", "", where)
     typer.echo(tr(f"私钥已移入令牌。启动时设置 RX_FLOW_KEYRING='{to}'", f"Start it with RX_FLOW_KEYRING='{to}'"))
 
 
@@ -226,8 +222,8 @@ def _wrong_pin(who: str) -> Iterator[None]:
 
 
 @contextmanager
-def _counted(me: Institution, actor: Actor, where: Place) -> Iterator[None]:
-    """Count what is wrong among the wrong PINs of the person, where there is a database to count in."""
+def _counted(me: Institution, actor: Actor, where: Place, action: str) -> Iterator[None]:
+    """Count what is wrong among the wrong PINs of whom it opens, where there is a database to count in."""
     with _log(me, where) as db:
         failures = 0 if db is None else db.look(locks.failures, me.area, actor.id)
         if failures >= locks.FAILURES_MAX:
@@ -239,7 +235,7 @@ def _counted(me: Institution, actor: Actor, where: Place) -> Iterator[None]:
         except Trouble as trouble:
             if db is not None and trouble.code == "wrong_pin":
                 here, now = Origin(me.code, ""), datetime.now(UTC)
-                db.run(locks.stumble, actor, me.area, origin=here, now=now, action="change_pin")
+                db.run(locks.stumble, actor, me.area, origin=here, now=now, action=action)
             raise
         if failures and db is not None:
             db.run(locks.steady, actor, me.area)
