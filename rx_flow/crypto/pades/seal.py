@@ -100,7 +100,7 @@ class _Key(Signer):
     def __init__(
         self, key: SigningKey, certificate: asn1.Certificate, between: list[asn1.Certificate], at: datetime
     ) -> None:
-        store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  the library gives it no types
+        store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # the library does not type it
         store.register_multiple([certificate, *between])
         super().__init__(
             signing_cert=certificate,

@@ -142,7 +142,8 @@ def of(
         raise Refused(Code.WRONG_STATE, "a sheet is made of what the hospital has released")
     first, review, release = found["submit"], found["approve"], found["release"]
     p = _prescription(first)
-    ended = next((word for action, word in _ENDS.items() if action in found), "")
+    late = at >= p.valid_until and "dispense" not in found
+    ended = next((word for action, word in _ENDS.items() if action in found), "已过期" if late else "")
     return Sheet(
         rx=p.rx,
         number=p.number,
