@@ -16,10 +16,10 @@ from rx_flow.evidence.faults import Fault, Unproven
 from rx_flow.evidence.lawful import Way
 from rx_flow.law.transitions import ACTIONS
 
-VERSION = 1
+VERSION = 2
 OK = "ok"
-_TEXTS = ("site", "chain", "prev", "action", "outcome", "document", "purpose", "trace", "area")
-_MEMBERS = frozenset({*_TEXTS, "v", "at", "seq", "rx", "actor", "from", "to", "code"})
+_TEXTS = ("site", "chain", "prev", "on_behalf", "client", "action", "outcome", "document", "purpose", "trace", "area")
+_MEMBERS = frozenset({*_TEXTS, "v", "at", "occurred_at", "seq", "rx", "actor", "from", "to", "code", "personal"})
 _ACTOR = frozenset({"id", "role", "institution"})
 
 

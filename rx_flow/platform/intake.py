@@ -21,6 +21,7 @@ from rx_flow.platform.receipt import Delivery
 from rx_flow.platform.tables import line, routing
 from rx_flow.record import dossier
 from rx_flow.record.advance import Evidence, advance, create, load
+from rx_flow.record.audit import PATIENT, Origin
 from rx_flow.record.dossier import Answer, Package
 from rx_flow.record.statements import Prepared, insert_into
 
@@ -68,7 +69,10 @@ def receive(tx: Connection, delivery: Delivery, *, keyring: Keyring, directory: 
             prescription = _prescription(delivery, document)
             standing = replace(standing, issued_at=prescription.issued_at, valid_until=prescription.valid_until)
         receipt.in_time(document.at, before.at if before else None, delivery.now)
-        standing = _replay(tx, delivery, standing, document=document, prescription=prescription)
+        origin = delivery.recorded()
+        if before is None:  # the first entry says, hidden, whose prescription the chain is about
+            origin = replace(origin, personal=((PATIENT, _pseudonym(prescription, keyring)),))
+        standing = _replay(tx, delivery, standing, document=document, prescription=prescription, origin=origin)
     if standing.state is not State.AVAILABLE:
         raise Refused(Code.BAD_DOCUMENT, "the package does not end with the release")
     # 4. Keep the package as it came, and in clear what routing and supervision need.
@@ -97,7 +101,13 @@ def _nominated(release: Document, directory: Directory) -> str | None:
 
 
 def _replay(
-    tx: Connection, delivery: Delivery, standing: Standing, *, document: Document, prescription: Prescription
+    tx: Connection,
+    delivery: Delivery,
+    standing: Standing,
+    *,
+    document: Document,
+    prescription: Prescription,
+    origin: Origin,
 ) -> Standing:
     """Take one step; at the hospital the time of signing counts, for the hospital was the authority then."""
     action = str(document.body.get("action", "submit"))
@@ -115,7 +125,7 @@ def _replay(
         reason=facts.reason_of(document),
         facts=established,
     )
-    return advance(tx, standing, ask, document=Evidence(document, action), origin=delivery.recorded())
+    return advance(tx, standing, ask, document=Evidence(document, action), origin=origin)
 
 
 def _route(
@@ -128,9 +138,7 @@ def _route(
     if _IN_USE.first(tx, {"pickup": index}) is not None:
         raise Refused(Code.BAD_DOCUMENT, "the pick-up code is in use")
     key = {"area": prescription.area, "rx": delivery.rx}
-    person = prescription.patient
-    patient = keyring.pseudonym("patient", f"{person.id_type}|{person.id_number}")
-    _ROUTE.run(tx, key | {"pickup": index, "patient": patient, "received_at": delivery.now})
+    _ROUTE.run(tx, key | {"pickup": index, "patient": _pseudonym(prescription, keyring), "received_at": delivery.now})
     _LINE.many(
         tx,
         [
@@ -138,3 +146,9 @@ def _route(
             for one in prescription.lines
         ],
     )
+
+
+def _pseudonym(prescription: Prescription, keyring: Keyring) -> str:
+    """Under which pseudonym the platform knows the patient; it says nothing without the platform's key."""
+    person = prescription.patient
+    return keyring.pseudonym("patient", f"{person.id_type}|{person.id_number}")

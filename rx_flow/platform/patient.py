@@ -85,7 +85,12 @@ def view(
     kept = dossier.documents(tx, standing.rx)
     bill = _explained(tx, standing, kept, vault=vault, language=language, now=now)
     purpose = "patient: status" if bill is None else "patient: status and bill"
-    audit.append(tx, Entry(at=now, origin=origin, actor=None, action="view", rx=standing.rx, purpose=purpose))
+    audit.append(
+        tx,
+        Entry(
+            at=now, origin=origin, actor=None, action="view", rx=standing.rx, purpose=purpose, on_behalf=audit.PATIENT
+        ),
+    )
     return View(
         standing,
         words.state(standing.state, language),
@@ -121,6 +126,7 @@ def nominate(
         source=standing.state,
         target=standing.state,
         purpose=f"pharmacy:{pharmacy or 'any'}",
+        on_behalf=audit.PATIENT,
     )
     return write_nomination(tx, standing, pharmacy, entry=entry)
 

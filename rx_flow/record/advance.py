@@ -142,6 +142,7 @@ def advance(tx: Connection, standing: Standing, ask: Ask, *, document: Evidence,
         tx,
         audit.Entry(
             at=origin.received_at or ask.now,
+            occurred_at=ask.now,
             origin=origin,
             actor=ask.actor,
             action=ask.action,

@@ -7,7 +7,7 @@ where no prescription is concerned. `idx` stays null: a sequencer numbers entrie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,13 +16,14 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, func, select, tuple_
 
-from rx_flow.crypto import canonical
+from rx_flow.crypto import canonical, disclosures
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Actor, RxId, State
 from rx_flow.record.statements import Prepared, insert_into
-from rx_flow.record.tables import audit_entry, prescription
+from rx_flow.record.tables import audit_entry, audit_secret, prescription
 
-VERSION = 1
+VERSION = 2
+PATIENT = "patient"  # the name of a patient's pseudonym among personal values
 
 
 class Outcome(StrEnum):
@@ -40,18 +41,23 @@ class Origin:
     Where an act is recorded: the code of this site, the request's trace id, and which institution sent it ("" if none).
 
     `received_at` where that is not the time that counts for the law: a document delivered late, a dossier on intake.
+    `personal` are values by name that the entry commits to (say a patient's pseudonym) without showing them.
     """
 
     site: str
     trace: str
     received_from: str = ""
     received_at: datetime | None = None
+    personal: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
     What is to be recorded; never a name, an identity number or a diagnosis. `actor` is None where nobody is known yet.
+
+    `at` is the moment of recording, `occurred_at` that of the act where it is another. `on_behalf` is for whom an actor
+    acts: the institution of a person unless said otherwise, "patient" where the patient's code was shown.
     """
 
     at: datetime
@@ -65,6 +71,8 @@ class Entry:
     code: Code | None = None
     document: str = ""
     purpose: str = ""
+    occurred_at: datetime | None = None
+    on_behalf: str = ""
 
     @property
     def area(self) -> str:
@@ -81,13 +89,15 @@ class Entry:
         person = self.actor.id != self.actor.institution
         return f"staff:{self.actor.id}" if person else f"institution:{self.actor.institution}"
 
-    def body(self, seq: int, prev: str) -> bytes:
-        """The exact bytes to keep: canonical JSON, of text and whole numbers only."""
+    def body(self, seq: int, prev: str, personal: Mapping[str, object]) -> bytes:
+        """The exact bytes to keep: canonical JSON, of text and whole numbers only. `personal` are commitments."""
         actor = self.actor
+        employer = actor.institution if actor and actor.id != actor.institution else ""
         return canonical.dumps(
             {
                 "v": VERSION,
                 "at": _rfc3339(self.at),
+                "occurred_at": _rfc3339(self.occurred_at or self.at),
                 "site": self.origin.site,
                 "area": self.area,
                 "chain": self.chain,
@@ -95,6 +105,8 @@ class Entry:
                 "prev": prev,
                 "rx": self.rx,
                 "actor": actor and {"id": actor.id, "role": actor.role, "institution": actor.institution},
+                "on_behalf": self.on_behalf or employer,
+                "client": self.origin.received_from,
                 "action": self.action,
                 "from": self.source,
                 "to": self.target,
@@ -103,6 +115,7 @@ class Entry:
                 "document": self.document,
                 "purpose": self.purpose,
                 "trace": self.origin.trace,
+                "personal": personal,
             }
         )
 
@@ -142,6 +155,7 @@ _HEAD = Prepared(
     .limit(1)
 )
 _APPEND = Prepared(insert_into(audit_entry, (column.name for column in audit_entry.columns if column.name != "idx")))
+_HIDE = Prepared(insert_into(audit_secret))
 _ROW = Prepared(
     select(prescription.c.rx)
     .where(prescription.c.area == bindparam("area"), prescription.c.rx == bindparam("rx"))
@@ -161,7 +175,8 @@ def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
         _lock(tx, entry)
     head = _HEAD.first(tx, {"area": entry.area, "chain": entry.chain})
     seq, prev = (head[0] + 1, head[1]) if head else (1, "")
-    body = entry.body(seq, prev)
+    hidden, secrets = _hidden(entry.origin.personal) if entry.origin.personal else ({}, ())
+    body = entry.body(seq, prev, hidden)
     actor = entry.actor
     _APPEND.run(
         tx,
@@ -180,8 +195,24 @@ def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
             "action": entry.action,
             "outcome": entry.outcome.value,
             "code": entry.code.value if entry.code else None,
+            "trace": entry.origin.trace or None,
         },
     )
+    for name, value, disclosure in secrets:
+        key = {"area": entry.area, "chain": entry.chain, "seq": seq}
+        _HIDE.run(tx, {**key, "name": name, "value": value, "disclosure": disclosure})
+
+
+def _hidden(personal: Iterable[tuple[str, str]]) -> tuple[dict[str, object], list[tuple[str, str, str]]]:
+    """Commitments to values by name, in an order that tells nothing, and what opens each."""
+    prints: list[str] = []
+    secrets: list[tuple[str, str, str]] = []
+    for name, value in personal:
+        hidden, opened = disclosures.commit({name: value}, {(name,)})
+        listed: Any = hidden[disclosures.COMMITMENTS]
+        prints += listed
+        secrets.append((name, value, opened[0]))
+    return {disclosures.COMMITMENTS: sorted(prints)}, secrets
 
 
 def _lock(tx: Connection, entry: Entry) -> None:
@@ -254,11 +285,15 @@ def entries(
     until: datetime | None = None,
     outcome: Outcome | None = None,
     action: str | None = None,
+    trace: str | None = None,
+    patient: str | None = None,
     limit: int = 100,
     before: Recorded | None = None,
 ) -> Sequence[Recorded]:
     """
     Return what was recorded, the newest first: `since` inclusive, `until` exclusive, `before` the last of a page.
+
+    `patient` is a pseudonym: whatever stands in a chain that has an entry about that patient.
     """
     c = audit_entry.c
     wanted = [
@@ -269,11 +304,15 @@ def entries(
             (c.institution, institution),
             (c.outcome, outcome and outcome.value),
             (c.action, action),
+            (c.trace, trace),
         )
         if value is not None
     ]
     if rx is not None:
         wanted.append(and_(c.area == rx[:6], c.chain == rx))
+    if patient is not None:
+        hidden = audit_secret.c
+        wanted.append(c.chain.in_(select(hidden.chain).where(hidden.name == PATIENT, hidden.value == patient)))
     if since is not None:
         wanted.append(c.recorded_at >= since)
     if until is not None:

@@ -155,8 +155,15 @@ audit_entry = Table(
     Column("action", String(24), nullable=False),
     Column("outcome", String(8), nullable=False),
     Column("code", String(32)),
+    Column("trace", String(32)),
     Index(None, "actor", "recorded_at"),
     Index(None, "institution", "recorded_at"),
+)
+Index(
+    "ix_audit_entry_trace",
+    audit_entry.c.trace,
+    sqlite_where=audit_entry.c.trace.isnot(None),
+    postgresql_where=audit_entry.c.trace.isnot(None),
 )
 Index(
     "ix_audit_entry_waiting",  # for its number in the area's log
@@ -172,6 +179,19 @@ Index(
     unique=True,
     sqlite_where=audit_entry.c.idx.isnot(None),
     postgresql_where=audit_entry.c.idx.isnot(None),
+)
+
+# What opens an entry's commitments (salt, name, value); erased when a value must be forgotten, and the log still holds.
+audit_secret = Table(
+    "audit_secret",
+    metadata,
+    _key("area", 6),
+    _key("chain", 40),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    _key("name", 16),
+    Column("value", String(64), nullable=False),
+    Column("disclosure", Text, nullable=False),
+    Index(None, "value"),
 )
 
 # What this site owes others; `n` orders the messages about one prescription to one receiver.
@@ -210,4 +230,4 @@ nonce = Table(
     Column("expires_at", Moment, nullable=False, index=True),
 )
 
-TABLES = (prescription, document, package, audit_entry, outbox, nonce)
+TABLES = (prescription, document, package, audit_entry, audit_secret, outbox, nonce)

@@ -35,7 +35,8 @@ def enrol(tx: Connection, person: Insured, step: Step) -> None:
     Enter an insured person, or a change (参保登记), and record who did.
     """
     insured.enrol(tx, person, step.now)
-    audit.append(tx, Entry(step.now, step.origin, step.caller, "enrol"))
+    origin = replace(step.origin, personal=((audit.PATIENT, person.person),))
+    audit.append(tx, Entry(step.now, origin, step.caller, "enrol"))
 
 
 def may_settle(tx: Connection, rx: RxId, digest: str, step: Step, *, lock: bool = False) -> Quoted | Booking:

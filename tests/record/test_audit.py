@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.exc import StatementError
 from walking import (
     DOCTOR,
@@ -27,11 +28,13 @@ from walking import (
     submitted,
 )
 
+from rx_flow.crypto import canonical, disclosures
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, State
 from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin, Outcome, Recorded
 from rx_flow.record.database import Database
+from rx_flow.record.tables import audit_secret
 
 RX = rx_of(1)
 
@@ -68,9 +71,11 @@ def test_an_entry_is_these_bytes(db: Database) -> None:
 
     assert db.look(audit.entries, rx=RX)[0].body == (
         b'{"action":"claim","actor":{"id":"P350100000001","institution":"P350100000001","role":"pharmacy"},'
-        b'"area":"350100","at":"2026-11-23T09:30:00.000000Z","chain":"350100-0000000000000001","code":null,'
-        b'"document":"' + b"ab" * 32 + b'","from":"available","outcome":"ok","prev":"","purpose":"TREAT",'
-        b'"rx":"350100-0000000000000001","seq":1,"site":"C35990000001","to":"claimed","trace":"trace-1","v":1}'
+        b'"area":"350100","at":"2026-11-23T09:30:00.000000Z","chain":"350100-0000000000000001","client":"H35010000001","code":null,'
+        b'"document":"' + b"ab" * 32 + b'","from":"available",'
+        b'"occurred_at":"2026-11-23T09:30:00.000000Z","on_behalf":"","outcome":"ok",'
+        b'"personal":{},"prev":"","purpose":"TREAT",'
+        b'"rx":"350100-0000000000000001","seq":1,"site":"C35990000001","to":"claimed","trace":"trace-1","v":2}'
     )
 
 
@@ -204,3 +209,32 @@ def test_pages_neither_repeat_nor_skip(db: Database) -> None:
     assert pages == list(db.look(audit.entries))
     assert len({(one.chain, one.seq) for one in pages}) == 7
     assert {one.recorded_at.tzinfo for one in pages} == {UTC}
+
+
+def test_an_entry_shows_of_a_patient_only_a_commitment_and_is_found_by_the_pseudonym(db: Database) -> None:
+    patient = "5e" * 32
+    origin = replace(ORIGIN, personal=((audit.PATIENT, patient),), trace="ab" * 16)
+    for n in (1, 2):
+        db.run(audit.append, Entry(NOW, origin if n == 1 else ORIGIN, PHARMACY, "claim", rx_of(n), on_behalf="patient"))
+        db.run(audit.append, Entry(NOW, ORIGIN, PHARMACY, "accept", rx_of(n), occurred_at=NOW - timedelta(hours=1)))
+
+    found = db.look(audit.entries, patient=patient)
+    assert [one.content["action"] for one in found] == ["accept", "claim"]
+    assert [one.content["on_behalf"] for one in found] == ["", "patient"]
+    assert found[0].content["occurred_at"] < found[0].content["at"]
+    assert patient.encode() not in found[1].body
+    (commitment,) = found[1].content["personal"][disclosures.COMMITMENTS]
+    secret = db.look(lambda tx: tx.execute(select(audit_secret)).one())
+    assert secret.value == patient
+    body: dict[str, object] = {disclosures.COMMITMENTS: [commitment]}
+    assert disclosures.reveal(body, [secret.disclosure], payload=canonical.dumps(body)) == 0  # type: ignore[arg-type]
+    assert body == {"patient": patient}
+    assert db.look(audit.entries, trace="ab" * 16) == found[1:]
+
+
+def test_an_opening_can_be_erased_and_the_entry_stays(db: Database) -> None:
+    db.run(audit.append, Entry(NOW, replace(ORIGIN, personal=((audit.PATIENT, "x"),)), PHARMACY, "claim", RX))
+    before = db.look(audit.entries, rx=RX)
+    db.run(lambda tx: tx.execute(delete(audit_secret)))
+    assert db.look(audit.entries, rx=RX) == before
+    assert not db.look(audit.entries, patient="x")

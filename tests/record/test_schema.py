@@ -12,10 +12,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
 
-from rx_flow.record.database import Database, SchemaOutdated
-from rx_flow.record.schema import PACKAGE, components, drift, heads, upgrade
 from rx_flow.record import tables
+from rx_flow.record.database import Database, SchemaOutdated
 from rx_flow.record.log import tables as log_tables
+from rx_flow.record.schema import PACKAGE, components, drift, heads, upgrade
 
 TABLES = (*tables.TABLES, *log_tables.TABLES)
 
@@ -38,7 +38,7 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
 
 
 def test_a_component_without_revisions_has_no_head() -> None:
-    assert heads(["record"]) == {"record_0002"}
+    assert heads(["record"]) == {"record_0003"}
     assert heads(["nobody"]) == frozenset()
 
 
