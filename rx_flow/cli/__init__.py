@@ -11,7 +11,7 @@ import typer
 
 from rx_flow.auth.problems import code_of
 from rx_flow.auth.titles import TITLES
-from rx_flow.cli import audit, evidence, keys, law, serve, upkeep
+from rx_flow.cli import audit, evidence, keys, law, serve, upkeep, verify
 from rx_flow.cli.demo import command as demo
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.trouble import Trouble, fail
@@ -53,7 +53,7 @@ app.command(
 app.add_typer(upkeep.insured, name="insured")
 app.add_typer(law.app, name="law")
 app.command("evidence", help=evidence.EVIDENCE)(evidence.evidence)
-app.command("verify", help=evidence.VERIFY)(evidence.check)
+app.command("verify", help=verify.VERIFY)(verify.check)
 app.command("demo", help=demo.HELP)(demo.demo)
 
 

@@ -79,9 +79,12 @@ def believe(roots: bytes, enclosed: Enclosed) -> Trust:
 
 def _certificates(pem: bytes) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(pem)
-    except ValueError:
+        found = x509.load_pem_x509_certificates(pem)
+        for one in found:  # some of it is read when asked for: whoever reads on must not be surprised
+            _ = one.issuer, one.subject, one.serial_number, one.not_valid_before_utc, one.not_valid_after_utc
+    except (ValueError, x509.InvalidVersion):
         raise Untrusted(Reason.BAD_CERTIFICATE, "not a certificate") from None
+    return found
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
