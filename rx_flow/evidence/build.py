@@ -23,12 +23,12 @@ from rx_flow.law.standing import State
 @dataclass(frozen=True, slots=True)
 class Log:
     """
-    What the verifiable log says: its verifier key, and a proof file (c2sp.org/tlog-proof) for each published entry.
+    What the verifiable log says: its verifier keys, and a proof file (c2sp.org/tlog-proof) for each published entry.
 
-    `proofs` goes by the entry's number in the prescription's own chain.
+    One key for each of its epochs. `proofs` goes by the entry's number in the prescription's own chain.
     """
 
-    key: str
+    keys: tuple[str, ...]
     proofs: Mapping[int, bytes] = field(repr=False)
 
 
@@ -82,7 +82,7 @@ def build(
         sums=manifest.digest(members[SUMS]),
         entries=len(gathered.entries),
         packages=tuple(Package(seq, manifest.digest(body)) for seq, body in packages.items()),
-        log=gathered.log.key if gathered.log else "",
+        logs=gathered.log.keys if gathered.log else (),
     )
     last = claimed[-1]
     signed = manifest.sign(seal, stated, rx=gathered.rx, seq=last.members["seq"], head=last.digest, at=at)

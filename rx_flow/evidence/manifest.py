@@ -21,7 +21,7 @@ VERSION = 1
 KIND = "evidence"  # no document of the law: it can never be taken for a step
 ACTION = "export"
 MANIFEST, SUMS, GUIDE = "manifest.jws", "SHA256SUMS", "VERIFY.md"
-_BODY = frozenset({"v", "action", "purpose", "withheld", "state", "sums", "entries", "packages", "log"})
+_BODY = frozenset({"v", "action", "purpose", "withheld", "state", "sums", "entries", "packages", "logs"})
 _PACKAGE = frozenset({"first_seq", "sha256"})
 _LINE = re.compile(r"([0-9a-f]{64})  ([!-~]+)", re.ASCII)
 
@@ -53,7 +53,7 @@ class Stated:
     """
     What a manifest states: for what, whether the patient's values are withheld, where the prescription stands.
 
-    `sums` is the SHA-256 (hex) of the file of sums; `log` the verifier key of the platform's log, "" where it has none.
+    `sums` is the SHA-256 (hex) of the file of sums; `logs` are the verifier keys of the platform's log, if it has one.
     """
 
     purpose: Purpose
@@ -62,7 +62,7 @@ class Stated:
     sums: str
     entries: int
     packages: tuple[Package, ...]
-    log: str = ""
+    logs: tuple[str, ...] = ()
 
 
 def sign(key: SigningKey, stated: Stated, *, rx: str, seq: int, head: str, at: datetime) -> str:
@@ -78,7 +78,7 @@ def sign(key: SigningKey, stated: Stated, *, rx: str, seq: int, head: str, at: d
         "sums": stated.sums,
         "entries": stated.entries,
         "packages": [{"first_seq": one.first_seq, "sha256": one.sha256} for one in stated.packages],
-        "log": stated.log,
+        "logs": list(stated.logs),
     }
     return sign_document(key, doc=KIND, rx=rx, seq=seq + 1, prev=head, at=at, body=body)
 
@@ -95,7 +95,8 @@ def read(document: Document) -> Stated:
     packages = body["packages"]
     if not isinstance(packages, list) or not all(isinstance(one, dict) and one.keys() == _PACKAGE for one in packages):
         raise Unproven(Fault.MANIFEST_MALFORMED, "packages")
-    if not isinstance(body["log"], str) or not isinstance(body["sums"], str):
+    logs = body["logs"]
+    if not isinstance(body["sums"], str) or not isinstance(logs, list) or not all(isinstance(one, str) for one in logs):
         raise Unproven(Fault.MANIFEST_MALFORMED)
     try:
         return Stated(
@@ -105,7 +106,7 @@ def read(document: Document) -> Stated:
             sums=body["sums"],
             entries=body["entries"],
             packages=tuple(Package(one["first_seq"], one["sha256"]) for one in packages),
-            log=body["log"],
+            logs=tuple(logs),
         )
     except ValueError:
         raise Unproven(Fault.MANIFEST_MALFORMED) from None

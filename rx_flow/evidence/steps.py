@@ -283,12 +283,12 @@ def packages(case: Case) -> list[Fact]:
 def log(case: Case) -> list[Fact]:
     """The log's tree holds each entry that was published, under a checkpoint that the log has signed."""
     found = case.folder("log")
-    if not case.stated.log and not found:
+    if not found:
         raise Unchecked("证据包不含可验证日志的证明", "the bundle has no proofs of a verifiable log")
-    keys = (note.key(case.stated.log),)
+    keys = tuple(note.key(one) for one in case.stated.logs)
     policy = case.policy or Policy(keys)
-    if not {*keys} <= {*policy.logs}:
-        raise Unproven(Fault.LOG_MISMATCH, "another log than the policy names")
+    if not keys or not {*keys} <= {*policy.logs}:
+        raise Unproven(Fault.LOG_MISMATCH, "not the log that the policy names")
     sizes = set()
     for name, data in found.items():
         entry = next((one for one in case.entries if f"{one.seq:04}{proof.SUFFIX}" == name), None)

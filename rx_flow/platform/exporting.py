@@ -4,19 +4,24 @@ Evidence (证据包): what the platform gives out about one prescription, to be 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from rx_flow.evidence.build import Gathered, build
+from rx_flow.crypto.keyrings.ring import Keyring
+from rx_flow.evidence.build import Gathered, Log, build
 from rx_flow.evidence.manifest import ACTION, Purpose
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, RxId
 from rx_flow.platform.vault import Vault
 from rx_flow.record import audit, dossier, recorded
 from rx_flow.record.advance import load
-from rx_flow.record.audit import Entry, Origin
+from rx_flow.record.audit import Entry, Origin, Recorded
+from rx_flow.record.log import checkpoints, store
+from rx_flow.tlog.note import Key, Kind
+from rx_flow.tlog.proof import Proof
 
 ENTRIES_MAX = 4000  # of one prescription
 
@@ -59,6 +64,7 @@ def export(tx: Connection, wanted: Wanted, by: Actor, *, vault: Vault, origin: O
         documents=tuple(one.raw for one in documents),
         entries=tuple(one.body for one in sorted(told, key=lambda one: one.seq)),
         packages={one.first_seq: one.body for one in packages},
+        log=_proofs(tx, wanted.rx[:6], told, vault.keyring),
     )
     return build(
         gathered,
@@ -68,6 +74,26 @@ def export(tx: Connection, wanted: Wanted, by: Actor, *, vault: Vault, origin: O
         purpose=wanted.purpose,
         withhold=wanted.withhold,
     )
+
+
+def _proofs(tx: Connection, area: str, entries: Sequence[Recorded], keyring: Keyring) -> Log | None:
+    """That entries stand in the area's log, each under the newest checkpoint of its epoch; None before there is one."""
+    if area not in keyring.log_names:
+        return None
+    keys: list[str] = []
+    found: dict[int, bytes] = {}
+    for epoch in store.epochs(tx, area):
+        log, signed = store.load(tx, area, epoch), checkpoints.last(tx, area, epoch)
+        if log is None or signed is None:
+            continue
+        prover = store.prover(tx, log, signed.size)
+        covered = range(log.base, log.base + signed.size)
+        mine = {one.seq: one.idx - log.base for one in entries if one.idx is not None and one.idx in covered}
+        if mine:
+            keys.append(str(Key(log.origin, Kind.LOG, keyring.log_key(area).public)))
+        for seq, index in mine.items():
+            found[seq] = bytes(Proof(index, tuple(prover.inclusion(index)), signed.note))
+    return Log(tuple(keys), found) if found else None
 
 
 def _words(wanted: Wanted) -> str:

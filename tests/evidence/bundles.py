@@ -38,8 +38,11 @@ from rx_flow.law.standing import Actor, Role, State
 from rx_flow.platform.exporting import Wanted, export
 from rx_flow.platform.sweep import sweep
 from rx_flow.platform.vault import Vault
+from rx_flow.record.log.leader import Alone
+from rx_flow.record.log.sequencer import Sequencer
 from rx_flow.record.schema import upgrade
 
+AREA = "350100"
 SECRETS = (NAME, CARD, AILMENT, "1980-01-01", "19800101", "K25.4")
 REASON = "剂量与欧阳测试甲的诊断不符"  # a person's own words, with a name in them
 Members = dict[str, bytes]
@@ -117,12 +120,19 @@ async def _ways(w: World) -> dict[str, str]:
     return found
 
 
+async def published(w: World, folder: Path) -> None:
+    """Let the platform's log number and sign what has been recorded so far."""
+    signers = {AREA: w.site.keyring.log_key(AREA)}
+    await Sequencer(w.site.db, signers, "log.example", folder / "guards", lambda: w.now, Alone()).turn()
+
+
 async def _play(keys: Keys, folder: Path) -> Bundles:
     url = f"sqlite:///{folder / 'platform.db'}"
     await asyncio.to_thread(upgrade, url, ("record", "auth", "platform"))
     full, withheld = {}, {}
     async with world(keys, url) as w:
         ways = await _ways(w)
+        await published(w, folder)
         for name, rx in ways.items():
             for kept, withhold in ((full, False), (withheld, True)):
                 w.wait(minutes=1)
@@ -164,7 +174,7 @@ def resealed(members: Members, seal: SigningKey, change: Callable[[Stated], Stat
         sums=manifest.digest(made[SUMS]),
         entries=sum(name.startswith("entries/") for name in made),
         packages=tuple(Package(seq, manifest.digest(one)) for seq, one in packages.items()),
-        log=body["log"],
+        logs=tuple(body["logs"]),
     )
     head = digest_of(raws[-1]) if raws else "0" * 64
     stated = change(stated)

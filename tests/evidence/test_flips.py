@@ -2,8 +2,8 @@
 Every byte counts: one is changed at a time, and nothing that was changed may hold.
 
 Three forgers. One changes the file as it is. One changes a file within and packs it again, so that the container is in
-order. One also makes the digests right and has the platform's seal: what doctors, pharmacists, insurers and authorities
-signed, and the log's own chain, must still show it. Each byte in turn by `scripts/flip`; a sample of them here.
+order. One also makes the digests right and has the platform's seal: what doctors, pharmacists, insurers, authorities
+and the log signed must still show it. Each byte in turn by `scripts/flip`; a sample of them here.
 """
 
 from __future__ import annotations

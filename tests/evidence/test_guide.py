@@ -19,7 +19,7 @@ from rx_flow.evidence.manifest import GUIDE
 
 NEEDED = ("openssl", "sha256sum", "base64", "unzip", "od", "cut", "sed", "tr")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-SECTION = ("digests", "certificates", "signatures", "jose", "entries")
+SECTION = ("digests", "certificates", "signatures", "jose", "entries", "log")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,6 +105,11 @@ SPOILED: dict[str, tuple[Callable[[Bundles, Members], Members], str]] = {
     ),
     "other files than were signed for": (lambda _, m: resummed({**m, "entries/0002.json": b"{}"}), "jose"),
     "an entry": (lambda _, m: {**m, "entries/0002.json": m["entries/0002.json"] + b" "}, "entries"),
+    "an entry, for the log": (
+        lambda _, m: {**m, "entries/0002.json": m["entries/0002.json"].replace(b"approve", b"approvE")},
+        "log",
+    ),
+    "a proof": (lambda _, m: {**m, "log/0002.tlog-proof": m["log/0001.tlog-proof"]}, "log"),
     "an entry left out": (
         lambda _, m: {name: body for name, body in m.items() if name != "entries/0002.json"},
         "entries",
