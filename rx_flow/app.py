@@ -39,11 +39,12 @@ from rx_flow.config import (
     check_passphrase,
     read_keyring,
     read_passphrase,
+    read_suites,
 )
-from rx_flow.crypto.errors import Untrusted, WrongPin
+from rx_flow.crypto.errors import Missing, Untrusted, WrongPin
 from rx_flow.crypto.keyrings.kept import Unreachable
 from rx_flow.crypto.keyrings.ring import Keyring
-from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.path import Trust, suites_of_roots
 from rx_flow.law.standing import Actor
 from rx_flow.record import schema
 from rx_flow.record.audit import Origin
@@ -104,11 +105,15 @@ def open_keys(settings: Settings) -> tuple[Trust, Keyring]:
     if settings.mode == "production":
         check_passphrase(settings.keys, passphrase, shortest=shortest)
     try:
-        trust, keyring = Trust.load(settings.keys), Keyring.load(settings.keys / settings.code, passphrase, where)
+        accepts = settings.suites or read_suites() or suites_of_roots(settings.keys)
+        trust = Trust.load(settings.keys, accepts=accepts)
+        keyring = Keyring.load(settings.keys / settings.code, passphrase, where)
     except WrongPin:
         raise WrongPassphrase(f"the passphrase does not open the keys of {settings.code}") from None
     except Unreachable as fault:
         raise Unfit(f"the token with the keys of {settings.code} cannot be used: {fault}") from None
+    except Missing as fault:
+        raise Unfit(str(fault)) from None
     except ImportError:
         raise Unfit("keys in a token need python-pkcs11: pip install rx-flow[hsm]") from None
     except (OSError, ValueError, Untrusted):

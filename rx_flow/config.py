@@ -14,12 +14,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from rx_flow.crypto import suites
 from rx_flow.crypto.authority import PASSPHRASE_FILE, development_passphrase
 from rx_flow.law.standing import Role
 
 DIRECTORY = "directory.json"
 PASSPHRASE = "RX_FLOW_PASSPHRASE"  # noqa: S105  The name of an environment variable, not a secret.
 KEYRING = "RX_FLOW_KEYRING"
+SUITES = "RX_FLOW_SUITES"
 PASSPHRASE_CHARACTERS_MIN = 16
 
 Mode = Literal["development", "production"]
@@ -168,6 +170,7 @@ class Settings:
     mode: Mode = "development"
     passphrase: str = field(default="", repr=False)
     keyring: str = ""  # where the keys are: "" in the institution's folder, or pkcs11:token=...?module-path=...
+    suites: tuple[str, ...] = ()  # accepted: names of `crypto.suites`; () is RX_FLOW_SUITES, else those of the roots
     urls: tuple[tuple[str, str], ...] = ()  # other addresses than the directory's: (code, url)
     token_seconds: int = 300
     session_idle_minutes: int = 30
@@ -181,6 +184,19 @@ def read_keyring() -> str:
     Return where institutions' keys are: RX_FLOW_KEYRING, "" where that is not set.
     """
     return os.environ.get(KEYRING, "")
+
+
+def read_suites() -> tuple[str, ...]:
+    """
+    Return the suites of algorithms to accept: RX_FLOW_SUITES (`p256,sm`), () where that is not set.
+
+    Raise `Unfit` for a name that is none of ours.
+    """
+    given = tuple(one.strip() for one in os.environ.get(SUITES, "").split(",") if one.strip())
+    try:
+        return tuple(suites.named(name).name for name in given)
+    except ValueError as fault:
+        raise Unfit(f"{SUITES}: {fault}") from None
 
 
 def read_passphrase(keys: Path, mode: Mode, *, shortest: int = PASSPHRASE_CHARACTERS_MIN) -> str:

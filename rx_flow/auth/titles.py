@@ -22,6 +22,7 @@ TITLES: dict[str, tuple[str, str]] = {
     Code.UNKNOWN_SIGNER: ("签名人不明", "The signer is not known"),
     Code.CERTIFICATE_EXPIRED: ("证书不在有效期内", "The certificate is not within its validity"),
     Code.CERTIFICATE_REVOKED: ("证书已吊销", "The certificate was revoked"),
+    Code.SUITE_NOT_ACCEPTED: ("本平台不接受该密码算法套件", "This suite of algorithms is not accepted here"),
     Code.CERTIFICATE_STATUS_UNKNOWN: (
         "暂时无法确定证书是否已吊销，请稍后再试",
         "Whether the certificate was revoked cannot be told now, try again later",

@@ -16,7 +16,7 @@ from rx_flow.cli.demo import command as demo
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.trouble import Trouble, fail
 from rx_flow.config import Unfit
-from rx_flow.crypto.errors import Untrusted
+from rx_flow.crypto.errors import Missing, Untrusted
 from rx_flow.law.refusals import Refused
 from rx_flow.record.database import SchemaOutdated
 
@@ -78,7 +78,7 @@ def main() -> None:
         fail(code, TITLES[code][0 if LANGUAGE == "zh" else 1], refusal.detail if isinstance(refusal, Refused) else "")
     except SchemaOutdated as outdated:
         fail("schema_outdated", str(outdated))
-    except Unfit as unfit:
+    except (Unfit, Missing) as unfit:
         fail("unfit", str(unfit))
 
 

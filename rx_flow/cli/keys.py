@@ -20,11 +20,13 @@ from rx_flow.auth.passwords import enrol
 from rx_flow.cli import keyrings, revocation
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
+from rx_flow.cli.suited import Suites
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import DIRECTORY, Directory, Institution, Kind, Person
 from rx_flow.crypto import authority
 from rx_flow.crypto.keyrings import locked
+from rx_flow.crypto.suites import DEFAULT, Suite, named
 from rx_flow.law.standing import Role
 
 app = typer.Typer(no_args_is_help=True, help=tr("开发用证书与密钥。", "Keys and certificates for development."))
@@ -53,9 +55,20 @@ def init(
         Path | None, typer.Option(help=tr("机构与人员名单（TOML）", "who takes part (TOML); invented ones if none"))
     ] = None,
     force: Annotated[bool, typer.Option("--force", help=tr("全部重新生成", "make everything anew"))] = False,
+    suite: Annotated[
+        Suites, typer.Option(help=tr("密码算法套件；sm 为国密", "the suite of algorithms; sm: SM2, SM3, SM4"))
+    ] = Suites.P256,
 ) -> None:
     """Make what is missing, and say where the secrets are."""
-    made = make(keys, read_participants(participants), now=datetime.now(UTC), force=force)
+    everybody, now = read_participants(participants), datetime.now(UTC)
+    try:
+        made = make(keys, everybody, now=now, force=force, suite=named(suite))
+    except authority.OtherSuite as other:
+        raise Trouble(
+            "unfit",
+            tr("该目录的证书属于另一套算法", "the certificates here are of another suite"),
+            tr(f"{other}：用 rx-flow keys roll 更换，或 --force", f"{other}: change over by `keys roll`, or --force"),
+        ) from None
     passwords_in, pins_in = keys / PASSWORDS_FILE, keys / authority.PINS_FILE
     console = Console(soft_wrap=True, highlight=False)
     console.print(
@@ -124,7 +137,9 @@ def _institution(one: dict[str, Any]) -> Institution:
     return Institution(one["code"], kind, one["name"], name_en=one["name_en"], area=one["area"], url=url)
 
 
-def make(keys: Path, directory: Directory, *, now: datetime, force: bool = False) -> authority.Made:
+def make(
+    keys: Path, directory: Directory, *, now: datetime, force: bool = False, suite: Suite = DEFAULT
+) -> authority.Made:
     """Make keys, certificates, PINs and passwords for everybody in the directory who has none, and write it down."""
     institutions = [one for kind in Kind for one in directory.of_kind(kind)]
     made = authority.init(
@@ -137,6 +152,7 @@ def make(keys: Path, directory: Directory, *, now: datetime, force: bool = False
         ],
         now=now,
         force=force,
+        suite=suite,
         address="".join(f"{one.url}/pki" for one in directory.of_kind(Kind.PLATFORM)[:1]),
     )
     _enrol(keys, directory, institutions, fresh=set(made.people))

@@ -2,8 +2,9 @@
 Documents: the signed steps of a prescription, as compact JWS. The only place that signs or verifies one.
 
 Header {alg, sigT, typ, x5t#S256}, payload {doc, rx, seq, prev, at, by, body}, both canonical JSON: a document has one
-spelling, and its SHA-256 is its name. Signing and verifying cost little more than the bare ECDSA operation. Personal
-values of the body are signed as commitments; their disclosures travel behind the JWS, outside of its name.
+spelling, and its digest, by the hash of its suite, is its name. Signing and verifying cost little more than the bare
+operation. Personal values of the body are signed as commitments; their disclosures travel behind the JWS, outside of
+its name.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ _HEADER_FORMS = {
     suite.name: canonical.dumps({"alg": suite.signature, "sigT": "%s", "typ": TYPE, "x5t#S256": "%s"})
     for suite in suites.SUITES
 }
+# How the header of each suite begins, as base64url has it: far enough that no two are alike.
+_BEGINNINGS = {
+    suite.name: compact.encode(form[: form.index(b"%s") // 3 * 3]).decode()
+    for suite, form in zip(suites.SUITES, _HEADER_FORMS.values(), strict=True)
+}
 _HEX = "0123456789abcdef"
 _DIGEST_LENGTH = 64
 
@@ -38,8 +44,8 @@ class Document:
     """
     A document that has been verified, or just been signed here. `raw` is the truth; the rest is read from it.
 
-    `digest` is the SHA-256 (hex) of `raw` without its disclosures; `withheld` counts the values of the body that are
-    not disclosed. `seq` counts from 1 in one prescription; `prev` is the previous document's
+    `digest` is the hash (hex, `digest_of`) of `raw` without its disclosures; `withheld` counts the values of the body
+    that are not disclosed. `seq` counts from 1 in one prescription; `prev` is the previous document's
     digest ("" for the first); `at` is the signing time, aware, UTC; `by` is the signer's national code. The content,
     which may be personal, does not show in the repr.
     """
@@ -78,7 +84,8 @@ def issue(
     members: Any = canonical.own(payload)  # `_sign` wrote it
     jws, disclosed = disclosures.part(raw)
     withheld = disclosures.reveal(members["body"], disclosed, payload=payload)
-    return _document(raw, canonical.digest(jws), members, signer=key.signer, at=at.astimezone(UTC), withheld=withheld)
+    digest = key.suite.digest(jws.encode())
+    return _document(raw, digest, members, signer=key.signer, at=at.astimezone(UTC), withheld=withheld)
 
 
 def sign_document(
@@ -154,7 +161,7 @@ def take_apart(raw: str, *, withheld: bool = False) -> Claimed:
     if hidden and not withheld:
         raise Untrusted(Reason.WITHHELD)
     return Claimed(
-        raw, canonical.digest(jws), print_,
+        raw, suite.digest(jws.encode()), print_,
         suite=suite, signed=parts.signed, signature=parts.signature, members=members, at=at, withheld=hidden,
     )  # fmt: skip
 
@@ -183,8 +190,14 @@ def believe(claimed: Claimed, trust: Trust, seen: Seen) -> Document:
 def digest_of(raw: str) -> str:
     """
     Return the digest (hex) by which a document is known: of what is signed, whatever of it is disclosed.
+
+    The hash is that of the suite which the document names: where suites meet in one dossier, every document names the
+    one before it by the other's hash, not its own. `Untrusted(WRONG_ALGORITHM)` for what names no suite.
     """
-    return canonical.digest(disclosures.signed_part(raw))
+    for suite in suites.SUITES:
+        if raw.startswith(_BEGINNINGS[suite.name]):
+            return suite.digest(disclosures.signed_part(raw).encode())
+    raise Untrusted(Reason.WRONG_ALGORITHM)
 
 
 def rfc3339(at: datetime) -> str:

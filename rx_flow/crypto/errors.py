@@ -35,6 +35,7 @@ class Reason(StrEnum):
     PASSWORD_BASED = "password_based"  # noqa: S105  where the sender chooses how long we are to work (PBES2)
     UNKNOWN_HEADER = "unknown_header"  # a member that the profile does not have, or lacks one that it has
     UNKNOWN_SUITE = "unknown_suite"
+    SUITE_NOT_ACCEPTED = "suite_not_accepted"  # one of ours, and the settings here do not accept it
     # The signer and the signature.
     UNKNOWN_SIGNER = "unknown_signer"
     CERTIFICATE_EXPIRED = "certificate_expired"

@@ -81,10 +81,14 @@ def add_recipient(package: str, key: OpeningKey, to: OpenKey, *, rx: str) -> str
     """
     Return the package with one more reader; nothing else of it changes by a bit. `Untrusted` as `open_package`.
 
+    A reader whose key is of another suite gets the documents in a package of that suite, sealed anew for them alone:
+    the content key of one suite is never wrapped by another.
     An entry that already names this reader is replaced: an entry that somebody else made may not open.
     The content is not decrypted; who opens it will see whether it is whole.
     """
     found, suite, _, _ = _parse(package, rx=rx)
+    if not suite.owns(to.public):
+        return seal(open_package(package, key, rx=rx), to, rx=rx)
     cek = _unwrap(suite, found, key)
     others = [each for each in found["recipients"] if each["header"]["kid"] != to.kid]
     if len(others) >= RECIPIENTS_MAX:

@@ -32,6 +32,7 @@ class Code(StrEnum):
     UNKNOWN_SIGNER = "unknown_signer"
     CERTIFICATE_EXPIRED = "certificate_expired"
     CERTIFICATE_REVOKED = "certificate_revoked"
+    SUITE_NOT_ACCEPTED = "suite_not_accepted"
     CERTIFICATE_STATUS_UNKNOWN = "certificate_status_unknown"
     WRONG_SIGNER = "wrong_signer"
     CLOCK_SKEW = "clock_skew"

@@ -17,13 +17,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rx_flow.crypto import authority, keyring, packages
+from rx_flow.crypto import authority, keyring, packages, suites
 from rx_flow.crypto.canonical import dumps
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, issue
 from rx_flow.crypto.dossiers import verify_dossier
 from rx_flow.crypto.keyring import Keyring, SigningKey
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.profile import Purpose
 from rx_flow.crypto.pki.status import Seen
+from scripts.rig import bare as plainly
 from scripts.rig.bare import BARE, Bare
 
 Call = Callable[[], object]
@@ -91,7 +93,7 @@ def stage(suite: str, folder: Path) -> Stage:
         ],
         [authority.PersonSpec(DOCTOR, "prescriber", HOSPITAL, "林医生")],
         now=now,
-        **({} if suite == "p256" else {"suite": suite}),
+        suite=suites.named(suite),
     )
     secret, pins = authority.development_passphrase(folder), authority.development_pins(folder)
     rings = {code: Keyring.load(folder / code, secret) for code in (HOSPITAL, PLATFORM, PHARMACY)}
@@ -108,22 +110,27 @@ def stage(suite: str, folder: Path) -> Stage:
 def operations(place: Stage, bare: Bare) -> dict[str, tuple[Call, Call]]:
     """Return each operation as it is done here, and as the bare calls of the library it needs."""
     raws, seen = [one.raw for one in place.documents], Seen(place.now)
+    head = place.documents[-1].digest
     platform, pharmacy = place.rings[PLATFORM].opening, place.trust.reader(PHARMACY, place.now)
-    own = platform.public
-    sealed = bare.sealed(place.plain, own.public)
+    own, private = platform.public, platform._private  # noqa: SLF001  the bare calls need the bare key
+    signer = place.trust.certified(place.doctor.thumbprint, Purpose.DOCUMENT, place.now, now=place.now).public
+    sealed = plainly.sealed(bare, place.plain, own.public)
     return {
         "verify a dossier of 8": (
-            lambda: verify_dossier(raws, place.trust, seen, rx=RX, head=place.documents[-1].digest),
-            bare.verifier(place.documents, place.doctor),
+            lambda: verify_dossier(raws, place.trust, seen, rx=RX, head=head),
+            plainly.verifier(bare, place.documents, signer),
         ),
-        "seal a package": (lambda: packages.seal(raws[:3], own, rx=RX), lambda: bare.sealed(place.plain, own.public)),
+        "seal a package": (
+            lambda: packages.seal(raws[:3], own, rx=RX),
+            lambda: plainly.sealed(bare, place.plain, own.public),
+        ),
         "open a package": (
             lambda: packages.open_package(place.package, platform, rx=RX),
-            lambda: bare.opened(sealed, platform),
+            lambda: plainly.opened(bare, sealed, private),
         ),
         "add a recipient": (
             lambda: packages.add_recipient(place.package, platform, pharmacy, rx=RX),
-            lambda: bare.added(sealed, platform, pharmacy.public),
+            lambda: plainly.added(bare, sealed, private, pharmacy.public),
         ),
     }
 

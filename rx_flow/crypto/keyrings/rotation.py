@@ -33,9 +33,11 @@ KEEPS = frozenset({"open", "at_rest"})  # whose predecessors stay, for reading
 Certify = Callable[[str, suites.PublicKey], bytes]
 
 
-def rotate(keeping: Kept, purpose: str, *, certify: Certify, log: str = "") -> None:
+def rotate(keeping: Kept, purpose: str, *, certify: Certify, log: str = "", suite: suites.Suite | None = None) -> None:
     """
     Put a new key in the place of the one for `purpose` (one of `ROTATED`; for `log`, that log's, or every one).
+
+    A new pair is of `suite`, or of that of the old one.
 
     The new key is on disk before the old one is destroyed. `WrongPin` and `OSError` as `Kept.read`; `KeyError` for a
     log that the institution does not have.
@@ -45,7 +47,7 @@ def rotate(keeping: Kept, purpose: str, *, certify: Certify, log: str = "") -> N
     gone: list[bytes] = []
     try:
         if purpose in PAIRS:
-            gone = _pair(keeping, found, purpose, certify)
+            gone = _pair(keeping, found, purpose, certify, suite)
         elif purpose == "log":
             for name in [LOG + log] if log else logs(found):
                 gone.append(bytes(found[name]))
@@ -121,9 +123,9 @@ def _relock(path: Path, old: str, new: str, *, owner: str) -> None:
         wipe(*found.values())
 
 
-def _pair(keeping: Kept, found: Secrets, name: str, certify: Certify) -> list[bytes]:
+def _pair(keeping: Kept, found: Secrets, name: str, certify: Certify, suite: suites.Suite | None) -> list[bytes]:
     """Put a new pair in; return the entry of the old one where it is not kept."""
-    entry, public = keeping.new_pair(name, suites.of_key(certificate(found, name).public))
+    entry, public = keeping.new_pair(name, suite or suites.of_key(certificate(found, name).public))
     before = {end: found[f"{name}.{end}"] for end in ("key", "crt")}
     found[f"{name}.key"], found[f"{name}.crt"] = bytearray(entry), bytearray(certify(name, public))
     if name not in KEEPS:

@@ -64,6 +64,12 @@ class Made:
     people: tuple[str, ...]
 
 
+class OtherSuite(ValueError):  # noqa: N818  It says what is the case.
+    """
+    The authority of a folder is of another suite than the one asked for; the text names it.
+    """
+
+
 def init(
     keys: Path,
     institutions: Iterable[InstitutionSpec],
@@ -73,9 +79,12 @@ def init(
     passphrase: str | None = None,
     force: bool = False,
     address: str = "",
+    suite: suites.Suite = suites.DEFAULT,
 ) -> Made:
     """
     Write root, authorities and lists, and key files of everybody who has none yet; with `force`, of everybody anew.
+
+    The authorities are of `suite` (`OtherSuite` where there are others already), and so is everybody's key.
 
     Without a passphrase a random one is made and kept in `keys/dev-passphrase`; PINs are always made and kept in
     `keys/dev-pins.json`; both 0600. Certificates are valid from the day before `now` (aware), for two years, and name
@@ -87,8 +96,10 @@ def init(
         begins = (now - timedelta(days=1)).replace(microsecond=0)
         if (keys / AUTHORITY_FILE).exists() and not force:
             authority = register.load(keys, secret)
+            if suite not in {suites.DEFAULT, *(suites.of_key(one.key) for one in authority.issuers.values())}:
+                raise OtherSuite(suites.of_key(authority.root.key).name)
         else:
-            authority = register.create(keys, secret, begins=begins, address=address)
+            authority = register.create(keys, secret, begins=begins, address=address, suite=suite)
         everybody = tuple(institutions)
         made_institutions = []
         areas = {one.pooling_area for one in everybody}
@@ -153,9 +164,10 @@ def pair(
     keys: Path, authority: Authority, who: Who, name: str, *, purpose: Purpose, begins: datetime, public: str
 ) -> dict[str, bytes]:
     """
-    Make a key, certify and publish it, and return both as a locked file names them.
+    Make a key of the issuing authority's suite, certify and publish it, and return both as a locked file names them.
     """
-    private = suites.generate()
+    suite = suites.of_key(authority.issuer(who.kind).key)
+    private = suite.generate_reader() if purpose is Purpose.PACKAGE else suite.generate()
     certificate = certify(keys, authority, who, private.public_key(), purpose=purpose, begins=begins, public=public)
     return {f"{name}.key": register.der(private), f"{name}.crt": certificate}
 

@@ -6,7 +6,7 @@ The only place that decides whether a certificate is believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509 import verification
 
+from rx_flow.crypto import suites
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pki import form, lists, signatures, status, walk
 from rx_flow.crypto.pki.lists import RevocationList
@@ -52,6 +53,8 @@ class Trust:
     """
     The authorities that we believe (at least one root, or `ValueError`), what we know of their certificates and lists.
 
+    `accepts` names the suites of which every key from leaf to root must be, all of ours where it names none; a suite
+    must stay among them as long as documents signed in it are to be read here.
     Certificates and lists are only ever added to (`learn`, `take`), each by one assignment: whoever reads meanwhile
     sees what was before or what is now.
     """
@@ -61,7 +64,10 @@ class Trust:
         roots: Iterable[x509.Certificate],
         certificates: Iterable[x509.Certificate],
         revocations: Iterable[bytes] = (),
+        *,
+        accepts: Collection[str] = (),
     ) -> None:
+        self._accepts = tuple(suites.named(name) for name in accepts) or suites.SUITES
         self._roots = tuple(roots)
         self._policy = _policy(self._roots)
         self._authorities = {thumbprint(one): one for one in self._roots}
@@ -78,14 +84,14 @@ class Trust:
             self.take(raw)
 
     @classmethod
-    def load(cls, keys: Path) -> Trust:
+    def load(cls, keys: Path, *, accepts: Collection[str] = ()) -> Trust:
         """
         Read a folder of keys: `root.pem`, and what there is of `authorities/`, `public/` and `lists/`.
 
         `OSError` or `ValueError` when a certificate cannot be read; a list that is not believed counts as none.
         """
         roots = _read(keys / ROOT_FILE)
-        trust = cls(roots, ())
+        trust = cls(roots, (), accepts=accepts)
         trust._names = {ROOT if n == 1 else f"{ROOT}-{n}": thumbprint(one) for n, one in enumerate(roots, 1)}
         trust.refresh(keys)
         return trust
@@ -298,6 +304,8 @@ class Trust:
         tally["chain"] += 1
         chain = self._chain(certificate, found.begins)
         form.check(chain)
+        if not all(any(suite.owns(signatures.public_key(one)) for suite in self._accepts) for one in chain):
+            raise Untrusted(Reason.SUITE_NOT_ACCEPTED)
         for authority in chain[1:-1]:
             issues(authority, found, EXTENDED_USAGE[found.purpose])
         prints = [thumbprint, *(_print(one) for one in chain[1:])]
@@ -323,6 +331,14 @@ class Trust:
             return self._policy.time(at).build_client_verifier().verify(certificate, between).chain
         except verification.VerificationError:
             raise Untrusted(Reason.UNTRUSTED_CHAIN) from None
+
+
+def suites_of_roots(keys: Path) -> tuple[str, ...]:
+    """
+    Return the names of the suites that the roots of a folder of keys are of; errors as `Trust.load`, and `Untrusted`.
+    """
+    found = [suites.of_key(signatures.public_key(one)).name for one in _read(keys / ROOT_FILE)]
+    return tuple(dict.fromkeys(found))
 
 
 def _policy(roots: tuple[x509.Certificate, ...]) -> verification.PolicyBuilder:

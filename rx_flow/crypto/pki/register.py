@@ -73,15 +73,17 @@ def held(keys: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def create(keys: Path, passphrase: str, *, begins: datetime, address: str) -> Authority:
+def create(
+    keys: Path, passphrase: str, *, begins: datetime, address: str, suite: suites.Suite = suites.DEFAULT
+) -> Authority:
     """
     Make a new root and an issuing authority of each kind, and write them down; nothing is revoked yet.
     """
-    key = suites.generate()
+    key = suite.generate()
     first = Issuer(ROOT, key, issuing.root(key, begins=begins), address)
     made = Authority({ROOT: first})
     for kind in Kind:
-        made = _with(made, kind, begins=begins)
+        made = _with(made, kind, begins=begins, suite=suite)
     for earlier in (f"{PUBLIC}/*.pem", f"{AUTHORITIES}/*.pem", f"{LISTS}/*.crl", f"*/{OCSP_FILE}"):
         for path in keys.glob(earlier):
             path.unlink()  # of the root before, where everything is made anew
@@ -108,11 +110,21 @@ def load(keys: Path, passphrase: str) -> Authority:
         wipe(*found.values())
 
 
-def roll(keys: Path, found: Authority, kind: Kind, passphrase: str, *, begins: datetime) -> Authority:
+def roll(
+    keys: Path,
+    found: Authority,
+    kind: Kind,
+    passphrase: str,
+    *,
+    begins: datetime,
+    suite: suites.Suite | None = None,
+) -> Authority:
     """
     Add a further issuing authority under the same root, which issues from now on; what the earlier one issued stays.
+
+    It is of the same suite as that, or of `suite`: so keys change over to another suite one by one.
     """
-    made = _with(found, kind, begins=begins)
+    made = _with(found, kind, begins=begins, suite=suite or suites.of_key(found.issuer(kind).key))
     _save(keys, made, passphrase)
     return made
 
@@ -184,9 +196,9 @@ def private_key(data: bytes | bytearray) -> suites.PrivateKey:
     return read_pair(data)
 
 
-def _with(found: Authority, kind: Kind, *, begins: datetime) -> Authority:
+def _with(found: Authority, kind: Kind, *, begins: datetime, suite: suites.Suite) -> Authority:
     number = found.generation(kind) + 1
-    key = suites.generate()
+    key = suite.generate()
     certificate = issuing.authority(found.root, kind, key.public_key(), number=number, begins=begins)
     made = replace(found.root, name=f"{kind}-{number}", key=key, certificate=certificate)
     return replace(found, issuers={**found.issuers, made.name: made})

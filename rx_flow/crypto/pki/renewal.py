@@ -76,8 +76,9 @@ def renew(keys: Path, code: str, *, now: datetime, passphrase: str, pin: str = "
         who = holder(before, code)
         if who.kind is Kind.INSTITUTIONS:
             certify = certifier(keys, code, now=now, passphrase=passphrase)
+            suite = suites.of_key(register.load(keys, passphrase).issuer(who.kind).key)
             for name in PAIRS:
-                rotation.rotate(InFile(keys / code, passphrase), name, certify=certify)
+                rotation.rotate(InFile(keys / code, passphrase), name, certify=certify, suite=suite)
         else:
             path = staff_file(keys / who.institution, code)
             locked.unlock(path.read_bytes(), pin, owner=code)
@@ -117,13 +118,15 @@ def revoke(
     return tuple(done)
 
 
-def roll(keys: Path, kind: Kind, *, now: datetime, passphrase: str) -> Authority:
+def roll(keys: Path, kind: Kind, *, now: datetime, passphrase: str, suite: suites.Suite | None = None) -> Authority:
     """
     Let another authority, with a new key under the same root, issue for a kind of holder from now on.
+
+    With `suite`, in that suite: whoever is renewed after that gets keys of it. Sites must accept both until then.
     """
     begins = (now - SKEW).replace(microsecond=0)
     with register.held(keys):
-        found = register.roll(keys, register.load(keys, passphrase), kind, passphrase, begins=begins)
+        found = register.roll(keys, register.load(keys, passphrase), kind, passphrase, begins=begins, suite=suite)
         authority.respond(keys, found, passphrase, now=now)
         register.publish(keys, found, now=now)
     return found

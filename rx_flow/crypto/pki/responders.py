@@ -53,7 +53,7 @@ def certify(keys: Path, code: str, authority: Authority, passphrase: str, *, now
             continue
         pair = have.get(name)
         if pair is None or not pair[1].not_valid_before_utc <= now < pair[1].not_valid_after_utc - half:
-            key = suites.generate()
+            key = suites.of_key(issuer.key).generate()
             begins = (now - timedelta(days=1)).replace(microsecond=0)
             pair, fresh = (key, issuing.responder(issuer, code, key.public_key(), begins=begins)), True
         secret |= {f"{name}.key": der(pair[0]), f"{name}.crt": pair[1].public_bytes(Encoding.DER)}
