@@ -11,9 +11,10 @@ import typer
 
 from rx_flow.auth.problems import code_of
 from rx_flow.auth.titles import TITLES
-from rx_flow.cli import audit, evidence, keys, law, serve, upkeep, verify
+from rx_flow.cli import audit, keys, law, serve, upkeep
 from rx_flow.cli.demo import command as demo
 from rx_flow.cli.language import LANGUAGE, tr
+from rx_flow.cli.proof import evidence, verify
 from rx_flow.cli.trouble import Trouble, fail
 from rx_flow.config import Unfit
 from rx_flow.crypto.errors import Missing, Untrusted

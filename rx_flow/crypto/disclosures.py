@@ -29,7 +29,7 @@ _SALT, _PRINT, _PARTS = 22, 43, 3  # characters of a salt and of a commitment; s
 _END = "~"
 
 
-def commit(body: Mapping[str, object], personal: Collection[Path]) -> tuple[Mapping[str, object], list[str]]:
+def hide(body: Mapping[str, object], personal: Collection[Path]) -> tuple[Mapping[str, object], list[str]]:
     """
     Return `body` with each value at a `personal` path replaced by its commitment, and the disclosures, in order.
 

@@ -79,7 +79,7 @@ def issue(
 
     Promise and errors as `sign_document`; `Untrusted` for a body that has commitments already.
     """
-    hidden, opened = disclosures.commit(body, personal)
+    hidden, opened = disclosures.hide(body, personal)
     raw, payload = _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": hidden}, at, opened)
     members: Any = canonical.own(payload)  # `_sign` wrote it
     jws, disclosed = disclosures.part(raw)
@@ -105,7 +105,7 @@ def sign_document(
     `ValueError` for a body that is not canonical JSON (`canonical.dumps`), a place in the dossier that cannot be, or a
     document too large; `Untrusted` for a key of another purpose, or outside its certificate's validity.
     """
-    hidden, opened = disclosures.commit(body, personal)
+    hidden, opened = disclosures.hide(body, personal)
     return _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": hidden}, at, opened)[0]
 
 

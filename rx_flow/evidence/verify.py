@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from rx_flow.crypto.errors import Untrusted
-from rx_flow.evidence import steps
+from rx_flow.evidence import told, whole
+from rx_flow.evidence.case import Case, Fact, Unchecked
 from rx_flow.evidence.faults import Unproven
-from rx_flow.evidence.steps import Case, Fact, Unchecked
 from rx_flow.tlog.policy import Policy
 
 
@@ -79,19 +79,19 @@ class Report:
 
 
 _STEPS: dict[Step, Callable[[Case], list[Fact]]] = {
-    Step.CONTAINER: steps.container,
-    Step.SUMS: steps.sums,
-    Step.CERTIFICATES: steps.certificates,
-    Step.REVOCATION: steps.revocation,
-    Step.MANIFEST: steps.manifested,
-    Step.ENTRIES: steps.entries,
-    Step.DOCUMENTS: steps.documents,
-    Step.CHAIN: steps.chain,
-    Step.DISCLOSURES: steps.disclosed,
-    Step.LAW: steps.law,
-    Step.AGREEMENT: steps.agreement,
-    Step.PACKAGES: steps.packages,
-    Step.LOG: steps.log,
+    Step.CONTAINER: whole.container,
+    Step.SUMS: whole.sums,
+    Step.CERTIFICATES: whole.certificates,
+    Step.REVOCATION: whole.revocation,
+    Step.MANIFEST: whole.manifested,
+    Step.ENTRIES: told.entries,
+    Step.DOCUMENTS: told.documents,
+    Step.CHAIN: told.chain,
+    Step.DISCLOSURES: told.disclosed,
+    Step.LAW: told.law,
+    Step.AGREEMENT: told.agreement,
+    Step.PACKAGES: told.packages,
+    Step.LOG: told.log,
 }
 
 

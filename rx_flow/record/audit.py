@@ -208,7 +208,7 @@ def _hidden(personal: Iterable[tuple[str, str]]) -> tuple[dict[str, object], lis
     prints: list[str] = []
     secrets: list[tuple[str, str, str]] = []
     for name, value in personal:
-        hidden, opened = disclosures.commit({name: value}, {(name,)})
+        hidden, opened = disclosures.hide({name: value}, {(name,)})
         listed: Any = hidden[disclosures.COMMITMENTS]
         prints += listed
         secrets.append((name, value, opened[0]))

@@ -146,20 +146,20 @@ def test_the_same_value_twice_has_two_commitments(house: House) -> None:
     ids=str,
 )
 def test_what_is_empty_or_missing_stays_as_it_is(body: dict[str, object], paths: tuple[tuple[str, ...], ...]) -> None:
-    assert disclosures.commit(body, paths) == (body, [])
+    assert disclosures.hide(body, paths) == (body, [])
 
 
 def test_what_is_committed_to_is_left_as_it_was_for_its_owner() -> None:
     patient = dict(PATIENT)
     body: dict[str, object] = {"patient": patient, "reason": "x"}
 
-    disclosures.commit(body, (("patient", "name"), ("reason",)))
+    disclosures.hide(body, (("patient", "name"), ("reason",)))
 
     assert body == {"patient": PATIENT, "reason": "x"}
 
 
 def test_a_value_of_zero_is_committed_to_as_any_other() -> None:
-    hidden, found = disclosures.commit({"before": 0, "known": False}, (("before",), ("known",)))
+    hidden, found = disclosures.hide({"before": 0, "known": False}, (("before",), ("known",)))
 
     assert hidden.keys() == {"_sd"}
     assert len(found) == 2

@@ -76,7 +76,7 @@ def test_a_sample_of_bytes(bundles: Bundles, withheld: bool) -> None:  # noqa: F
 
 @pytest.mark.battery
 @pytest.mark.parametrize("withheld", [False, True], ids=["complete", "withheld"])
-def test_every_byte(bundles: Bundles, withheld: bool, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: FBT001  Both.
+def test_every_byte(bundles: Bundles, withheld: bool, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: FBT001  Both kinds.
     rng = random.Random(SEED)  # noqa: S311  A sample, not a secret.
     bundle = (bundles.withheld if withheld else bundles.full)["returned"]
     members = container.unpack(bundle)

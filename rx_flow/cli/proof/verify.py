@@ -13,8 +13,8 @@ import typer
 from rx_flow.auth.site import utc_now
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.trouble import Trouble
+from rx_flow.evidence.case import Fact
 from rx_flow.evidence.container import BUNDLE_MAX
-from rx_flow.evidence.steps import Fact
 from rx_flow.evidence.verify import Outcome, Report, Result, verify
 from rx_flow.evidence.words import OUTCOMES, STEPS, reason
 from rx_flow.tlog.policy import Policy, parse

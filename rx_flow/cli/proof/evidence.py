@@ -14,8 +14,8 @@ from rx_flow.app import open_keys
 from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
 from rx_flow.cli.language import tr
+from rx_flow.cli.proof.verify import told
 from rx_flow.cli.trouble import Trouble
-from rx_flow.cli.verify import told
 from rx_flow.config import Settings
 from rx_flow.evidence.manifest import Purpose
 from rx_flow.evidence.verify import verify

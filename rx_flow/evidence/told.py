@@ -1,39 +1,29 @@
 """
-The steps of judging a bundle: each takes what the ones before it have shown, and raises the exact reason.
+The further steps: what the documents and entries of a bundle tell, and whether it could be so. As the first ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from rx_flow.crypto import canonical, compact, suites
 from rx_flow.crypto.disclosures import signed_part
 from rx_flow.crypto.documents import Document, take_apart, verify_document
 from rx_flow.crypto.dossiers import verify_dossier
-from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.pki.offline import Enclosed, believe
-from rx_flow.crypto.pki.path import Trust
-from rx_flow.crypto.pki.status import Answer, Seen
-from rx_flow.evidence import container as _container
+from rx_flow.crypto.errors import Untrusted
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.evidence import entries as _entries
 from rx_flow.evidence import manifest as _manifest
 from rx_flow.evidence.build import committed, document_name
-from rx_flow.evidence.entries import Entry
+from rx_flow.evidence.case import Case, Fact, Unchecked, text, time
 from rx_flow.evidence.faults import Fault, Unproven
-from rx_flow.evidence.lawful import Unjudged, Way, replay, signed_in_role
-from rx_flow.evidence.manifest import GUIDE, MANIFEST, Stated
-from rx_flow.law.standing import SHANGHAI, Role
+from rx_flow.evidence.lawful import Unjudged, replay, signed_in_role
 from rx_flow.law.terms import TERMS
 from rx_flow.tlog import note, proof
 from rx_flow.tlog.merkle import leaf
 from rx_flow.tlog.policy import Policy
 
-SKEW = timedelta(minutes=5)
-_FOLDERS = ("documents", "entries", "certificates", "authorities", "lists", "packages", "log")
 _UNJUDGED = {
     Unjudged.SUPPLY: ("用药天数的依据已遮蔽，未判断", "why more days are supplied is withheld: not judged"),
     Unjudged.FINDINGS: (
@@ -42,138 +32,6 @@ _UNJUDGED = {
     ),
     Unjudged.REASON: ("理由已遮蔽，未判断", "a reason is owed and withheld: not judged"),
 }
-
-
-class Fact(NamedTuple):
-    """
-    A line worth reading, in Chinese and English; never a value of the patient.
-    """
-
-    zh: str
-    en: str
-
-
-class Unchecked(Exception):  # noqa: N818  An answer of a step, as a refusal is.
-    """
-    The bundle does not have what the step is about.
-    """
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.facts = (Fact(zh, en),)
-
-
-@dataclass(slots=True)
-class Case:
-    """
-    A bundle, the root, the moment, and what the steps so far have shown.
-    """
-
-    data: bytes = field(repr=False)
-    root: bytes = field(repr=False)
-    now: datetime
-    policy: Policy | None = None
-    rx: str = ""
-    members: dict[str, bytes] = field(default_factory=dict, repr=False)
-    trust: Trust = field(init=False, repr=False)
-    at: datetime = field(init=False)
-    manifest: Document = field(init=False)
-    stated: Stated = field(init=False)
-    entries: tuple[Entry, ...] = ()
-    documents: tuple[Document, ...] = ()
-    way: Way = field(init=False)
-
-    def folder(self, name: str) -> dict[str, bytes]:
-        """Return the members of a folder, by their names in it, in order."""
-        start = f"{name}/"
-        return {each.removeprefix(start): data for each, data in sorted(self.members.items()) if each.startswith(start)}
-
-    def stems(self, name: str) -> dict[str, bytes]:
-        """Return the PEM files of a folder by the thumbprint that each is called by."""
-        found = self.folder(name)
-        for each in found:
-            if not each.endswith(".pem"):
-                raise Unproven(Fault.MEMBER_UNKNOWN, f"{name}/{each}")
-        return {each.removesuffix(".pem"): data for each, data in found.items()}
-
-
-def container(case: Case) -> list[Fact]:
-    """The file is one that packing its members gives: nothing hidden in it, nothing that could unpack elsewhere."""
-    case.members = _container.unpack(case.data)
-    digest = sha256(case.data).hexdigest()
-    count, size = len(case.members), len(case.data)
-    return [Fact(f"{count} 个文件，{size} 字节，SHA-256 {digest}", f"{count} files, {size} bytes, SHA-256 {digest}")]
-
-
-def sums(case: Case) -> list[Fact]:
-    """Every file is the one whose digest is listed, and no other is there."""
-    names = _manifest.check_sums(case.members)
-    for name in names:
-        if name != GUIDE and name.split("/")[0] not in _FOLDERS:
-            raise Unproven(Fault.MEMBER_UNKNOWN, name)
-    return [Fact(f"{len(names)} 个文件的摘要一致", f"the digests of {len(names)} files agree")]
-
-
-def certificates(case: Case) -> list[Fact]:
-    """Every certificate leads to the root that the reader brought; a root within the bundle counts for nothing."""
-    enclosed = Enclosed(case.stems("certificates"), case.stems("authorities"), case.stems("lists"))
-    case.trust = believe(case.root, enclosed)
-    raws = [case.members[MANIFEST], *case.folder("documents").values()]
-    used = {take_apart(_text(raw), withheld=True).thumbprint for raw in raws}
-    if unused := sorted(enclosed.leaves.keys() - used):
-        raise Unproven(Fault.CERTIFICATE_UNUSED, unused[0])
-    if missing := sorted(used - enclosed.leaves.keys()):
-        raise Unproven(Fault.MEMBER_MISSING, f"certificates/{missing[0]}.pem")
-    leaves, between = len(enclosed.leaves), len(enclosed.authorities)
-    return [
-        Fact(
-            f"{leaves} 张签名证书、{between} 个中间机构，均由所给根证书签发",
-            f"{leaves} signers' certificates and {between} authorities lead to the root that was given",
-        )
-    ]
-
-
-def revocation(case: Case) -> list[Fact]:
-    """Each authority's list covers the moment of the export, and says what it had revoked by then."""
-    case.at = take_apart(_text(case.members[MANIFEST]), withheld=True).at  # believed at the next step
-    facts = []
-    for one in case.trust.lists.values():
-        if one.this_update > case.at + SKEW:
-            raise Unproven(Fault.FROM_THE_FUTURE, "a revocation list")
-    for print_ in sorted(case.trust.certificates):
-        status = case.trust.status(print_, now=case.at)
-        if status.answer is Answer.UNDETERMINABLE:
-            raise Untrusted(Reason.STATUS_UNDETERMINABLE, print_)
-        if status.revoked is not None:
-            since = _time(status.revoked.since)
-            facts.append(Fact(f"证书 {print_} 自 {since} 起吊销", f"certificate {print_} is revoked since {since}"))
-    moment, count = _time(case.at), len(case.trust.lists)
-    return [
-        Fact(f"{count} 份吊销列表在 {moment} 有效", f"{count} revocation lists hold at {moment}"),
-        *(facts or [Fact("无证书被吊销", "no certificate is revoked")]),
-    ]
-
-
-def manifested(case: Case) -> list[Fact]:
-    """The platform has signed, by its seal, which files these are and where the prescription stood."""
-    raw = _text(case.members[MANIFEST])
-    if case.at > case.now + SKEW:
-        raise Unproven(Fault.FROM_THE_FUTURE, MANIFEST)
-    document = verify_document(raw, case.trust, Seen(case.at))
-    stated = _manifest.read(document)
-    if document.signer.role != Role.PLATFORM or document.signer.id != document.signer.institution:
-        raise Unproven(Fault.MANIFEST_NOT_BY_PLATFORM)
-    if stated.sums != _manifest.digest(case.members[_manifest.SUMS]):
-        raise Unproven(Fault.MANIFEST_MISMATCH, _manifest.SUMS)
-    case.manifest, case.stated, case.rx = document, stated, document.rx
-    shown = ("患者信息已遮蔽", "the patient's values are withheld") if stated.withheld else ("完整", "complete")
-    by, moment = document.signer.id, _time(case.at)
-    return [
-        Fact(
-            f"处方 {case.rx}，平台 {by} 于 {moment} 出具，用途 {stated.purpose}，{shown[0]}",
-            f"prescription {case.rx}, given out by platform {by} at {moment} for {stated.purpose}; {shown[1]}",
-        )
-    ]
 
 
 def entries(case: Case) -> list[Fact]:
@@ -200,10 +58,10 @@ def documents(case: Case) -> list[Fact]:
     seen = Seen(case.at, _entries.recorded(case.entries))
     facts, found = [], []
     for name, raw in case.folder("documents").items():
-        if document_name(take_apart(_text(raw), withheld=True)) != f"documents/{name}":
+        if document_name(take_apart(text(raw), withheld=True)) != f"documents/{name}":
             raise Unproven(Fault.MEMBER_UNKNOWN, f"documents/{name}")
         try:
-            document = verify_document(_text(raw), case.trust, seen, withheld=True)
+            document = verify_document(text(raw), case.trust, seen, withheld=True)
         except Untrusted as untrusted:
             raise Untrusted(untrusted.reason, f"documents/{name}") from None
         signed_in_role(document)
@@ -305,23 +163,12 @@ def log(case: Case) -> list[Fact]:
     ]
 
 
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode("ascii")
-    except UnicodeDecodeError:
-        raise Untrusted(Reason.BAD_ENCODING) from None
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def _signed(document: Document) -> Fact:
     """Which document, by whom, when, with what; nothing of what it says."""
     header: Any = canonical.loads(compact.decode(document.raw.split(".")[0].encode()))
     suite = suites.of_signature(header["alg"]).name
     signer, doc = document.signer, document.doc
-    told = f"{signer.id} / {signer.institution}, {_time(document.at)}, {suite}"
+    told = f"{signer.id} / {signer.institution}, {time(document.at)}, {suite}"
     return Fact(
         f"{document.seq} {TERMS['document'][doc]}：{TERMS['role'][signer.role]} {told}",
         f"{document.seq} {doc}: {signer.role} {told}",

@@ -1,0 +1,3 @@
+"""
+The commands that give out what proves a prescription, and judge it.
+"""

@@ -1,0 +1,87 @@
+"""
+What the judging of a bundle carries from step to step, and the lines that a step leaves to read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from rx_flow.crypto.documents import Document
+from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.evidence.entries import Entry
+from rx_flow.evidence.faults import Fault, Unproven
+from rx_flow.evidence.lawful import Way
+from rx_flow.evidence.manifest import Stated
+from rx_flow.law.standing import SHANGHAI
+from rx_flow.tlog.policy import Policy
+
+SKEW = timedelta(minutes=5)  # between the clocks of two machines
+
+
+class Fact(NamedTuple):
+    """
+    A line worth reading, in Chinese and English; never a value of the patient.
+    """
+
+    zh: str
+    en: str
+
+
+class Unchecked(Exception):  # noqa: N818  An answer of a step, as a refusal is.
+    """
+    The bundle does not have what the step is about.
+    """
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.facts = (Fact(zh, en),)
+
+
+@dataclass(slots=True)
+class Case:
+    """
+    A bundle, the root, the moment, and what the steps so far have shown.
+    """
+
+    data: bytes = field(repr=False)
+    root: bytes = field(repr=False)
+    now: datetime
+    policy: Policy | None = None
+    rx: str = ""
+    members: dict[str, bytes] = field(default_factory=dict, repr=False)
+    trust: Trust = field(init=False, repr=False)
+    at: datetime = field(init=False)
+    manifest: Document = field(init=False)
+    stated: Stated = field(init=False)
+    entries: tuple[Entry, ...] = ()
+    documents: tuple[Document, ...] = ()
+    way: Way = field(init=False)
+
+    def folder(self, name: str) -> dict[str, bytes]:
+        """Return the members of a folder, by their names in it, in order."""
+        start = f"{name}/"
+        return {each.removeprefix(start): data for each, data in sorted(self.members.items()) if each.startswith(start)}
+
+    def stems(self, name: str) -> dict[str, bytes]:
+        """Return the PEM files of a folder by the thumbprint that each is called by."""
+        found = self.folder(name)
+        for each in found:
+            if not each.endswith(".pem"):
+                raise Unproven(Fault.MEMBER_UNKNOWN, f"{name}/{each}")
+        return {each.removesuffix(".pem"): data for each, data in found.items()}
+
+
+def text(raw: bytes) -> str:
+    """Return what must be ASCII; `Untrusted(BAD_ENCODING)` for anything else."""
+    try:
+        return raw.decode("ascii")
+    except UnicodeDecodeError:
+        raise Untrusted(Reason.BAD_ENCODING) from None
+
+
+def time(at: datetime) -> str:
+    """Return a moment as people in China read it."""
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
