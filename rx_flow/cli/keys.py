@@ -20,13 +20,12 @@ from rx_flow.auth.passwords import enrol
 from rx_flow.cli import keyrings, revocation
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
-from rx_flow.cli.suited import Suites
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import DIRECTORY, Directory, Institution, Kind, Person
 from rx_flow.crypto import authority
 from rx_flow.crypto.keyrings import locked
-from rx_flow.crypto.suites import DEFAULT, Suite, named
+from rx_flow.crypto.suites import DEFAULT, Name, Suite, named
 from rx_flow.law.standing import Role
 
 app = typer.Typer(no_args_is_help=True, help=tr("开发用证书与密钥。", "Keys and certificates for development."))
@@ -56,8 +55,8 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help=tr("全部重新生成", "make everything anew"))] = False,
     suite: Annotated[
-        Suites, typer.Option(help=tr("密码算法套件；sm 为国密", "the suite of algorithms; sm: SM2, SM3, SM4"))
-    ] = Suites.P256,
+        Name, typer.Option(help=tr("密码算法套件；sm 为国密", "the suite of algorithms; sm: SM2, SM3, SM4"))
+    ] = Name.P256,
 ) -> None:
     """Make what is missing, and say where the secrets are."""
     everybody, now = read_participants(participants), datetime.now(UTC)

@@ -18,7 +18,6 @@ from rx_flow.cli import sites
 from rx_flow.cli.audit import moment
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
-from rx_flow.cli.suited import Suites
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import Directory, Kind, read_passphrase
@@ -30,7 +29,7 @@ from rx_flow.crypto.pki.lists import Why
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.profile import describe
 from rx_flow.crypto.pki.renewal import Withdrawn
-from rx_flow.crypto.suites import named
+from rx_flow.crypto.suites import Name, named
 from rx_flow.law.standing import SHANGHAI, Actor, Role
 from rx_flow.record import audit
 from rx_flow.record.advance import load
@@ -144,7 +143,7 @@ def roll(
     *,
     keys: Keys = Path("keys"),
     suite: Annotated[
-        Suites | None,
+        Name | None,
         typer.Option(help=tr("改用的密码算法套件（sm 为国密）", "another suite of algorithms from now on (sm, pq)")),
     ] = None,
 ) -> None:

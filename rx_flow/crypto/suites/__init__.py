@@ -2,8 +2,8 @@
 The one table of suites: which algorithms belong together. Documents and packages name theirs; keys have one.
 
 To add a suite: a module beside `p256.py` with its operations and a `Suite` of them (`suite.py` says what each must
-promise), its row in `SUITES`, its key types in `PrivateKey` and `PublicKey`. Nothing else chooses an algorithm: signing
-takes the suite of the key, reading takes it from the header's names and refuses a key of another suite.
+promise), its `Name`, its row in `SUITES`, its key types in `PrivateKey` and `PublicKey`. Nothing else chooses an
+algorithm: signing takes the suite of the key, reading takes it from the header's names and refuses a key of another.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from rx_flow.crypto.suites import p256, pair, sm
 from rx_flow.crypto.suites.p256 import HALF, ORDER, P256, SIZE, agree, coordinates, point
 from rx_flow.crypto.suites.pq import PQ
 from rx_flow.crypto.suites.sm import SM
-from rx_flow.crypto.suites.suite import Suite, tally
+from rx_flow.crypto.suites.suite import Name, Suite, tally
 
 __all__ = (
-    "DEFAULT", "HALF", "ORDER", "SIZE", "SUITES", "PrivateKey", "PublicKey", "Suite",
+    "DEFAULT", "HALF", "ORDER", "SIZE", "SUITES", "Name", "PrivateKey", "PublicKey", "Suite",
     "agree", "coordinates", "dump_private", "dump_public", "fits", "generate", "load_private", "load_public", "named",
     "of_key", "of_package", "of_signature", "point", "sign", "tally", "verify",
 )  # fmt: skip
@@ -38,9 +38,10 @@ def named(name: str) -> Suite:
     """
     Return the suite that settings call `name`; `ValueError` for none of ours.
     """
-    if name not in _BY_NAME:
-        raise ValueError(f"no suite {name}: one of {', '.join(_BY_NAME)}")
-    return _BY_NAME[name]
+    try:
+        return _BY_NAME[Name(name)]
+    except ValueError:
+        raise ValueError(f"no suite {name}: one of {', '.join(Name)}") from None
 
 
 def of_signature(alg: object) -> Suite:

@@ -29,7 +29,7 @@ from joserfc.jwe import JWERegistry
 from rx_flow.crypto.canonical import digest
 from rx_flow.crypto.compact import decode, encode
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.suites.suite import Entry, Suite, tally
+from rx_flow.crypto.suites.suite import Entry, Name, Suite, tally
 
 PrivateKey = ec.EllipticCurvePrivateKey
 PublicKey = ec.EllipticCurvePublicKey
@@ -218,7 +218,7 @@ def _derive(shared: bytes) -> bytes:
 
 
 P256 = Suite(
-    name="p256",
+    name=Name.P256,
     signature="ES256",
     key_management=_ALG,
     content=_ENC,

@@ -28,7 +28,7 @@ from rx_flow.crypto.suites.pair import (
     SigningPrivate,
     SigningPublic,
 )
-from rx_flow.crypto.suites.suite import Entry, Suite, tally
+from rx_flow.crypto.suites.suite import Entry, Name, Suite, tally
 
 _URN = "urn:oid:"  # RFC 3061: none of the two has a registered JOSE name
 _ALG = _URN + pair.READING.dotted_string
@@ -122,7 +122,7 @@ def unwrap(key: ReadingPrivate, header: Entry, wrapped: bytes) -> bytes:
 
 
 PQ = Suite(
-    name="pq",
+    name=Name.PQ,
     signature=_URN + pair.SIGNING.dotted_string,
     key_management=_ALG,
     content="A256GCM",

@@ -21,13 +21,16 @@ from cryptography.x509 import ObjectIdentifier
 
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.suites import libcrypto
-from rx_flow.crypto.suites.suite import Entry, Suite, tally
+from rx_flow.crypto.suites.suite import Entry, Name, Suite, tally
 
 SIGNATURE = "1.2.156.10197.1.501"  # SM2 with SM3
 _ENCRYPTION = "1.2.156.10197.1.301.3"  # SM2 public-key encryption
 _CONTENT = "1.2.156.10197.1.104.8"  # SM4-GCM
 _URN = "urn:oid:"  # RFC 3061
 
+# How a key begins (SubjectPublicKeyInfo: id-ecPublicKey, the curve, a whole point), and what names the curve in PKCS#8.
+_PUBLIC = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
+_CURVE = bytes.fromhex("06082a811ccf5501822d")
 # The order of the base point (GB/T 32918.5 §2).
 ORDER = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 SIGNATURE_MAX = 72  # bytes: two integers of 33, their heads, the sequence's
@@ -119,7 +122,7 @@ def load_private(der: bytes) -> PrivateKey:
     """
     Return the private key of PKCS#8 DER; `Untrusted(BAD_KEY_FILE)` for anything else.
     """
-    handle = libcrypto.load_private(der)
+    handle = libcrypto.load_private(der) if _CURVE in der[:40] else None
     if handle is None:
         raise Untrusted(Reason.BAD_KEY_FILE, "not a key of this suite")
     return PrivateKey(handle)
@@ -136,10 +139,10 @@ def load_public(der: bytes) -> PublicKey:
     """
     Return the public key of SubjectPublicKeyInfo DER; `Untrusted(BAD_POINT)` for anything else, other spellings too.
     """
-    handle = libcrypto.load_public(der)
-    if handle is None or (found := PublicKey(handle)).der != der:
+    handle = libcrypto.load_public(der) if der.startswith(_PUBLIC) else None
+    if handle is None:
         raise Untrusted(Reason.BAD_POINT, "not a key of this suite")
-    return found
+    return PublicKey(handle)
 
 
 def sign(key: PrivateKey, data: bytes) -> bytes:
@@ -236,7 +239,7 @@ def digest(data: bytes) -> str:
 
 
 SM = Suite(
-    name="sm",
+    name=Name.SM,
     signature=_URN + SIGNATURE,
     key_management=_URN + _ENCRYPTION,
     content=_URN + _CONTENT,

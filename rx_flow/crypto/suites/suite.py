@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 # How many expensive operations this process has done; a benchmark reads it and prices them at the bare library's cost.
@@ -21,6 +22,16 @@ tally: dict[str, int] = dict.fromkeys(
 Entry = dict[str, Any]  # members of a reader's `header` in a package, beside `kid`
 
 
+class Name(StrEnum):
+    """
+    What people and settings call the suites.
+    """
+
+    P256 = "p256"
+    SM = "sm"
+    PQ = "pq"
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
     """
@@ -31,7 +42,7 @@ class Suite:
     `signature`, nor a pair of `key_management` and `content`.
     """
 
-    name: str  # what people and settings call it
+    name: Name
     signature: str
     key_management: str
     content: str
