@@ -6,6 +6,7 @@ The only place that reads the environment, and the place that keeps development 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from rx_flow.law.standing import Role
 DIRECTORY = "directory.json"
 PASSPHRASE = "RX_FLOW_PASSPHRASE"  # noqa: S105  The name of an environment variable, not a secret.
 KEYRING = "RX_FLOW_KEYRING"
+GUARDS = "RX_FLOW_GUARDS"
 SUITES = "RX_FLOW_SUITES"
 PASSPHRASE_CHARACTERS_MIN = 16
 
@@ -177,6 +179,37 @@ class Settings:
     session_minutes: int = 12 * 60
     body_bytes_max: int = 256 * 1024
     peer_seconds: float = 10.0
+    guards: Path | None = None  # where the platform writes down what its log signs; see `read_guards`
+
+
+def log_domain(code: str) -> str:
+    """
+    Return how the origins of a platform's logs and the names of witnesses begin: its code, under a name of our own.
+
+    Not the address: that may change, and an origin never does. `c35990000001.rx-flow.example/350100` is a log.
+    """
+    return f"{code.lower()}.rx-flow.example"
+
+
+def read_guards(settings: Settings) -> Path:
+    """
+    Return the folder in which a platform writes down what it signs, apart from its database: RX_FLOW_GUARDS, by code.
+
+    By default beside the file of SQLite. For PostgreSQL it must be named in production (all processes of the platform
+    share it, and no backup of the database brings it back): `Unfit` otherwise; development keeps it with the keys.
+    """
+    given = os.environ.get(GUARDS, "")
+    if settings.guards is not None:
+        return settings.guards
+    if given:
+        return Path(given) / settings.code
+    if settings.database_url.startswith("sqlite:///"):
+        file = Path(settings.database_url.removeprefix("sqlite:///").partition("?")[0])
+        return file.parent / "guards" / file.stem
+    if settings.mode == "production":
+        raise Unfit(f"production on PostgreSQL needs {GUARDS}, a folder that outlives the database: see keys/README.md")
+    name = hashlib.sha256(settings.database_url.encode()).hexdigest()[:16]
+    return settings.keys / settings.code / "guards" / name
 
 
 def read_keyring() -> str:

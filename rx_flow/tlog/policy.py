@@ -40,6 +40,7 @@ class Policy:
     witnesses: Mapping[str, Key] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
     quorum: str = NONE
+    urls: Mapping[str, str] = field(default_factory=dict)  # of the witnesses that have one, by name
 
     def _met(self, name: str, cosigned: Collection[Key]) -> bool:
         if name in self.witnesses:
@@ -79,6 +80,7 @@ class _Reading:
     witnesses: dict[str, Key] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     members: set[str] = field(default_factory=set)
+    urls: dict[str, str] = field(default_factory=dict)
     quorum: str | None = None
 
     def name_new(self, name: str) -> str:
@@ -97,11 +99,13 @@ class _Reading:
             raise ValueError("not a log's key, or a key twice")
         self.logs.append(key)
 
-    def witness(self, name: str, vkey: str, _url: str = "") -> None:
+    def witness(self, name: str, vkey: str, url: str = "") -> None:
         key = note.key(vkey)
         if key.kind is not Kind.COSIGNATURE or key.public in {each.public for each in self.witnesses.values()}:
             raise ValueError("not a witness's key, or a key twice")
         self.witnesses[self.name_new(name)] = key
+        if url:
+            self.urls[name] = url
 
     def group(self, name: str, needed: str, *members: str) -> None:
         self.name_new(name)
@@ -150,13 +154,13 @@ def parse(data: bytes) -> Policy:
             raise Broken(Fault.MALFORMED_POLICY, f"more than {_NAMES_MAX} logs, witnesses or groups")
     if reading.quorum is None:
         raise Broken(Fault.MALFORMED_POLICY, "no quorum line")
-    return Policy(tuple(reading.logs), reading.witnesses, reading.groups, reading.quorum)
+    return Policy(tuple(reading.logs), reading.witnesses, reading.groups, reading.quorum, reading.urls)
 
 
 def dump(policy: Policy) -> bytes:
     """Return the policy as a file that `parse` and others' tools read; groups must name what stands before them."""
     lines = [f"log {key}" for key in policy.logs]
-    lines += [f"witness {name} {key}" for name, key in policy.witnesses.items()]
+    lines += [f"witness {name} {key} {policy.urls.get(name, '')}".rstrip() for name, key in policy.witnesses.items()]
     lines += [f"group {name} {group.needed} {' '.join(group.members)}" for name, group in policy.groups.items()]
     lines.append(f"quorum {policy.quorum}")
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")

@@ -167,6 +167,19 @@ def publish_log(keys: Path, code: str, name: str, public: bytes) -> None:
         locked.write(path, "".join(f"{one}\n" for one in (*earlier, public.hex())).encode(), private=False)
 
 
+def read_logs(keys: Path, code: str) -> dict[str, tuple[bytes, ...]]:
+    """
+    Return the published keys of an institution's logs by name, each with the newest last; none where none are.
+
+    `ValueError` for a file that is not hex.
+    """
+    found = sorted((keys / "public").glob(f"{code}.*.log.pub"))
+    return {
+        path.name.split(".")[1]: tuple(bytes.fromhex(line) for line in path.read_text("ascii").split())
+        for path in found
+    }
+
+
 def log_file(keys: Path, code: str, name: str) -> Path:
     """
     Return where the public keys of an institution's log are published.
