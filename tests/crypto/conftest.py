@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from forge import NOW, House, build
 
+from rx_flow.crypto.suites.sm import SM
+
 VECTORS = "RX_FLOW_VECTORS"
 
 
@@ -21,6 +23,12 @@ VECTORS = "RX_FLOW_VECTORS"
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Hospital, platform, pharmacy, insurer, a doctor and a pharmacist, from the development authority."""
     return build(tmp_path_factory.mktemp("keys"), now=NOW)
+
+
+@pytest.fixture(scope="session")
+def national(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The same house, with keys and certificates of the national algorithms."""
+    return build(tmp_path_factory.mktemp("national"), now=NOW, suite=SM)
 
 
 @pytest.fixture(scope="session")

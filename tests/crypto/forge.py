@@ -71,7 +71,7 @@ class House:
         return self.keyrings[PHARMACY]
 
 
-def build(folder: Path, *, now: datetime) -> House:
+def build(folder: Path, *, now: datetime, suite: suites.Suite = suites.DEFAULT) -> House:
     authority.init(
         folder,
         [
@@ -85,6 +85,7 @@ def build(folder: Path, *, now: datetime) -> House:
             authority.PersonSpec(PHARMACIST, "pharmacist", PHARMACY, "陈药师"),
         ],
         now=now,
+        suite=suite,
     )
     passphrase, pins = authority.development_passphrase(folder), authority.development_pins(folder)
     return House(

@@ -18,7 +18,8 @@ from typing import Any
 from rx_flow.crypto.errors import Missing, Reason, Untrusted
 
 IDENTITY = b"1234567812345678"  # the signer's identity where nobody agreed on another: GM/T 0009-2012 §10
-_ROOM = 512  # bytes: more than any key, signature or wrapped content key takes
+_ROOM = 512  # bytes: more than any key or signature takes, or `_DATA_MAX` encrypted
+_DATA_MAX = 256  # bytes to encrypt or decrypt: OpenSSL 3.0 writes past a room that is too small for the answer
 _NAME = b"SM2"
 _HELP = (
     "SM2 needs OpenSSL 3 with SM2. Debian, Ubuntu: `apt-get install libssl3`; Fedora: `dnf install openssl-libs`; "
@@ -217,6 +218,7 @@ def _digesting(init: Callable[..., int], key: Handle, work: Callable[[int], bool
 
 def _once(init: Callable[..., int], run: Callable[..., int], key: Handle, data: bytes) -> bytes:
     """The output of one operation; nothing when it failed."""
+    _must(len(data) <= _DATA_MAX)
     lib = library()
     context = lib.EVP_PKEY_CTX_new_from_pkey(None, key.pointer, None)
     out, size = create_string_buffer(_ROOM), _Size(_ROOM)
