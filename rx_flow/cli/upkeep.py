@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from rx_flow.app import open_keys
+from rx_flow.app import unlock_keys
 from rx_flow.auth import locks
 from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
@@ -78,8 +78,9 @@ def expire(
     known = sites.directory(data, keys)
     folder = sites.keys_of(data, keys)
     me = sites.institution(known, "")
-    _, keyring = open_keys(Settings(me.code, database_url or sites.database_url(data, me.code), folder))
+    settings = Settings(me.code, database_url or sites.database_url(data, me.code), folder)
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:
+        _, keyring = unlock_keys(settings, me, db)
         done = asyncio.run(sweep(db, keyring=keyring, origin=Origin(me.code, ""), now=utc_now()))
     for answer in done:
         typer.echo(json.dumps({"rx": answer.rx, "document": answer.digest}) if as_json else answer.rx)
@@ -117,8 +118,9 @@ def enrol(
         )
     me = sites.only(sites.directory(data, keys), Kind.SETTLEMENT)
     folder = sites.keys_of(data, keys)
-    _, keyring = open_keys(Settings(me.code, database_url or sites.database_url(data, me.code), folder))
-    person = Insured(settlement.pseudonym(keyring, id_type, number), area, scheme, category)
+    settings = Settings(me.code, database_url or sites.database_url(data, me.code), folder)
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:
+        _, keyring = unlock_keys(settings, me, db)
+        person = Insured(settlement.pseudonym(keyring, id_type, number), area, scheme, category)
         db.run(settlement.enrol, person, utc_now())
     typer.echo(tr("已登记", "entered"))

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from forge import DOCTOR, HOSPITAL, INSURER, NOW, PHARMACY, PLATFORM, House
 
-from rx_flow.crypto import authority
+from rx_flow.crypto import authority, suites
 from rx_flow.crypto.certificates import Purpose
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
 from rx_flow.crypto.keyrings import files, locked
@@ -138,5 +138,7 @@ def test_a_key_does_nothing_but_its_own(house: House) -> None:
     for key, wrong in ((ring.seal, Purpose.TOKEN), (ring.token, Purpose.DOCUMENT), (house.doctor, Purpose.PACKAGE)):
         with pytest.raises(Untrusted, match="wrong_usage"):
             key.sign(b"data", purpose=wrong, at=NOW)
+    with pytest.raises(Untrusted, match="unknown_suite"):
+        ring.opening.unwrap(suites.named("sm"), {}, b"")
     assert not hasattr(ring.opening, "sign")
     assert not hasattr(ring.log_key("witness"), "agree")

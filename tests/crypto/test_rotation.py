@@ -21,7 +21,7 @@ from forge import DOCTOR, HOSPITAL, NOW, PLATFORM, RX, House, leaf, root
 from rx_flow.crypto import suites
 from rx_flow.crypto.certificates import Purpose
 from rx_flow.crypto.errors import Untrusted, WrongPin
-from rx_flow.crypto.keyrings import files, rotation
+from rx_flow.crypto.keyrings import files, locked, rotation
 from rx_flow.crypto.keyrings.kept import Kept, open_kept
 from rx_flow.crypto.keyrings.ring import PAIRS, Keyring, assemble
 from rx_flow.crypto.packages import add_recipient, open_package, seal
@@ -197,9 +197,65 @@ def test_a_persons_pin_changes_and_the_key_stays(house: House, tmp_path: Path) -
         files.unlock(folder, DOCTOR, old)
 
 
+def test_a_key_of_another_suite_is_followed_by_one_of_the_same(house: House, tmp_path: Path) -> None:
+    """And a token, which holds keys on P-256 alone, says so and is left as it was."""
+    sm = suites.named("sm")
+    shutil.copytree(house.folder / HOSPITAL, tmp_path / HOSPITAL)
+    kept = open_kept(tmp_path / HOSPITAL, house.passphrase)
+    entry, public = kept.new_pair("seal", sm)
+    assert suites.of_key(kept.pair(entry)) is suites.of_key(public) is sm
+    reader, _ = kept.new_pair("open", sm)
+    assert suites.of_key(kept.pair(reader)) is sm
+    with pytest.raises(Untrusted, match="bad_key_file"):
+        kept.pair(b"no key at all")
+
+
+@needs_softhsm
+def test_a_move_that_fails_leaves_the_file_and_an_empty_token(house: House, tmp_path: Path) -> None:
+    from rx_flow.crypto.keyrings.hsm import InToken  # noqa: PLC0415  python-pkcs11 is an extra
+
+    shutil.copytree(house.folder / HOSPITAL, tmp_path / HOSPITAL)
+    file, spot = open_kept(tmp_path / HOSPITAL, house.passphrase), softhsm.fresh()
+    found = file.read()
+    found["open.key"] = bytearray(file.new_pair("open", suites.named("sm"))[0])
+    file.write(found)
+    token = InToken.open(tmp_path / HOSPITAL, spot.pin, spot.uri)
+
+    with pytest.raises(Untrusted, match="unknown_suite"):
+        rotation.into_token(tmp_path / HOSPITAL, house.passphrase, token)
+    with pytest.raises(Untrusted, match="unknown_suite"):
+        token.new_pair("seal", suites.named("sm"))
+
+    assert list(token._device._session.get_objects()) == []
+    token.close()
+    assert (tmp_path / HOSPITAL / files.KEYS_FILE).exists()
+    assert not (tmp_path / HOSPITAL / files.TOKEN_FILE).exists()
+
+
+def test_a_change_of_passphrase_that_was_cut_short_is_finished_by_doing_it_again(house: House, tmp_path: Path) -> None:
+    folder = tmp_path / PLATFORM
+    shutil.copytree(house.folder / PLATFORM, folder)
+    other = folder / "another.locked.json"
+    locked.write(other, locked.lock({"a": b"b"}, "new", owner=PLATFORM))  # as far as it had come
+
+    with pytest.raises(WrongPin):
+        rotation.change_passphrase(folder, "wrong", "new")
+    rotation.change_passphrase(folder, house.passphrase, "new")
+
+    assert Keyring.load(folder, "new").code == PLATFORM
+    assert locked.unlock(other.read_bytes(), "new", owner=PLATFORM) == {"a": b"b"}
+    other.unlink()
+    with pytest.raises(WrongPin):
+        rotation.change_passphrase(folder, "wrong", "newer")
+    with pytest.raises(FileNotFoundError):
+        rotation.change_passphrase(tmp_path / HOSPITAL, house.passphrase, "new")
+
+
 def test_an_institutions_passphrase_changes_and_the_keys_stay(house: House, tmp_path: Path) -> None:
     shutil.copytree(house.folder / HOSPITAL, tmp_path / HOSPITAL)
 
+    with pytest.raises(WrongPin):
+        rotation.change_passphrase(tmp_path / HOSPITAL, "wrong", "another passphrase")
     rotation.change_passphrase(tmp_path / HOSPITAL, house.passphrase, "another passphrase")
 
     found = Keyring.load(tmp_path / HOSPITAL, "another passphrase")
