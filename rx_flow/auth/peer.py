@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from rx_flow.auth.wire import client, trace
 from rx_flow.config import Directory
-from rx_flow.crypto.keyring import SigningKey
+from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.tokens import client_assertion, nonce
 from rx_flow.record.outbox import Reply, Unreachable
 

@@ -4,7 +4,7 @@ How a request rests in the outbox when it says what must not stand in clear: sea
 
 from __future__ import annotations
 
-from rx_flow.crypto.keyring import AtRest
+from rx_flow.crypto.keyrings.keys import AtRest
 
 _JSON = b"{"  # what a request in clear begins with; a sealed one begins with its version
 

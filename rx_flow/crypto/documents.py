@@ -17,7 +17,7 @@ from typing import Any
 from rx_flow.crypto import canonical, compact, disclosures, suites
 from rx_flow.crypto.canonical import JSON
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.keyring import SigningKey
+from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.profile import Purpose, Signer
 from rx_flow.crypto.pki.status import Seen, plausible

@@ -15,7 +15,7 @@ from rx_flow.crypto import canonical, compact, suites
 from rx_flow.crypto.certificates import OpenKey
 from rx_flow.crypto.compact import decode, encode
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.keyring import OpeningKey
+from rx_flow.crypto.keyrings.keys import OpeningKey
 from rx_flow.crypto.suites import Suite
 
 TYPE = "rx-package+jwe"

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 from rx_flow.crypto.documents import Document, digest_of, issue, verify_document
-from rx_flow.crypto.keyring import AtRest, SigningKey
-from rx_flow.law.personal import personal
+from rx_flow.crypto.keyrings.keys import AtRest, SigningKey
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
+from rx_flow.law.personal import personal
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import SHANGHAI, Ask, Standing

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from rx_flow.crypto.dossiers import verify_dossier
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.evidence.sheet.content import Pickup, Sheet, of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import segno
 
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pickup import code_sha256, grouped
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from rx_flow.crypto import packages as _packages
 from rx_flow.crypto.documents import Document, verify_document
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.prescription import Prescription

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from rx_flow.crypto.documents import Document, issue, verify_document
-from rx_flow.crypto.keyring import AtRest, SigningKey
+from rx_flow.crypto.keyrings.keys import AtRest, SigningKey
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.personal import personal

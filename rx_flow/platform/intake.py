@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.config import Directory, Kind
 from rx_flow.crypto.documents import Document
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.law import fields as f
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from rx_flow.crypto.documents import issue
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import seal
 from rx_flow.law.standing import Actor, Ask, Role, RxId
 from rx_flow.law.transitions import sources

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from rx_flow.crypto.documents import Document, verify_document
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import add_recipient, open_package
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen

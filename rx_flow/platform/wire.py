@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from rx_flow.auth.doors import AreaCode, Digest, InstitutionCode, Package, Rx, Strict
 from rx_flow.crypto import pickup
 from rx_flow.crypto.errors import Untrusted
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import SHANGHAI, State
 from rx_flow.platform import patient as _patient

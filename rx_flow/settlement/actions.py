@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from rx_flow.crypto import canonical
 from rx_flow.crypto.documents import Document
-from rx_flow.crypto.keyring import AtRest
+from rx_flow.crypto.keyrings.keys import AtRest
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, State
 from rx_flow.law.transitions import sources

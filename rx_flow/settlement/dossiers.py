@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Connection
 
 from rx_flow.crypto.documents import Document, verify_document
-from rx_flow.crypto.keyring import OpeningKey
+from rx_flow.crypto.keyrings.keys import OpeningKey
 from rx_flow.crypto.packages import open_package
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen, told

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.record.statements import Prepared
 from rx_flow.settlement.benefit.policy import Category, Scheme

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rx_flow.crypto import canonical
 from rx_flow.crypto.documents import Document
-from rx_flow.crypto.keyring import AtRest
+from rx_flow.crypto.keyrings.keys import AtRest
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import SHANGHAI, Actor, RxId
 from rx_flow.record import audit

@@ -17,11 +17,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rx_flow.crypto import authority, keyring, packages, suites
+from rx_flow.crypto import authority, packages, suites
 from rx_flow.crypto.canonical import dumps
 from rx_flow.crypto.documents import Document, issue
 from rx_flow.crypto.dossiers import verify_dossier
-from rx_flow.crypto.keyring import Keyring, SigningKey
+from rx_flow.crypto.keyrings import files
+from rx_flow.crypto.keyrings.keys import SigningKey
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.profile import Purpose
 from rx_flow.crypto.pki.status import Seen
@@ -97,7 +99,7 @@ def stage(suite: str, folder: Path) -> Stage:
     )
     secret, pins = authority.development_passphrase(folder), authority.development_pins(folder)
     rings = {code: Keyring.load(folder / code, secret) for code in (HOSPITAL, PLATFORM, PHARMACY)}
-    doctor, trust = keyring.unlock(folder / HOSPITAL, DOCTOR, pins[DOCTOR]), Trust.load(folder)
+    doctor, trust = files.unlock(folder / HOSPITAL, DOCTOR, pins[DOCTOR]), Trust.load(folder)
     documents: list[Document] = []
     for seq in range(1, 9):
         body = PRESCRIPTION if seq == 1 else OPINION

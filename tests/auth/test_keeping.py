@@ -14,7 +14,7 @@ from rx_flow.app import SWEEP_SECONDS
 from rx_flow.auth import resting
 from rx_flow.auth.tables import pin_failure
 from rx_flow.crypto.errors import Untrusted
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.record.schema import drift
 
 

@@ -15,7 +15,7 @@ from auth_bench import HOSPITAL, NOW, PHARMACY, PLATFORM, RX, Bench, Clock, Keys
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.wire import trace
 from rx_flow.config import Directory
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.record.outbox import Reply, Unreachable
 
 

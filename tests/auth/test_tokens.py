@@ -12,7 +12,7 @@ import pytest
 from auth_bench import HOSPITAL, NOW, PHARMACY, PLATFORM, RX, Bench, Keys, Open
 
 from rx_flow.auth.peer import ASSERTION_TYPE, FORM, GRANT
-from rx_flow.crypto.keyring import Keyring
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.tokens import access_token, client_assertion
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Standing, State

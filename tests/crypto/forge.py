@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rx_flow.crypto import authority, keyring, suites
+from rx_flow.crypto import authority, suites
 from rx_flow.crypto.certificates import (
     EXTENDED_USAGE,
     KEY_USAGE,
@@ -32,7 +32,9 @@ from rx_flow.crypto.certificates import (
 from rx_flow.crypto.compact import encode
 from rx_flow.crypto.documents import TYPE, sign_document, verify_document
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.keyring import Keyring, SigningKey
+from rx_flow.crypto.keyrings import files
+from rx_flow.crypto.keyrings.keys import SigningKey
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki import lists
 from rx_flow.crypto.pki.lists import Revoked
 from rx_flow.crypto.pki.status import Seen
@@ -94,7 +96,7 @@ def build(folder: Path, *, now: datetime, suite: suites.Suite = suites.DEFAULT) 
         pins,
         trust=Trust.load(folder),
         keyrings={code: Keyring.load(folder / code, passphrase) for code in (HOSPITAL, PLATFORM, PHARMACY, INSURER)},
-        doctor=keyring.unlock(folder / HOSPITAL, DOCTOR, pins[DOCTOR]),
+        doctor=files.unlock(folder / HOSPITAL, DOCTOR, pins[DOCTOR]),
     )
 
 

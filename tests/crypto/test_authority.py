@@ -15,10 +15,10 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from forge import DAY, DOCTOR, HOSPITAL, NOW, PHARMACIST, PHARMACY, PLATFORM, House, written
 
-from rx_flow.crypto import keyring, packages, suites
+from rx_flow.crypto import packages, suites
 from rx_flow.crypto.documents import verify_document
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
-from rx_flow.crypto.keyrings import locked
+from rx_flow.crypto.keyrings import files, locked
 from rx_flow.crypto.pki import authority, issuing, lists, register, renewal, responders
 from rx_flow.crypto.pki.issuing import Kind, Who
 from rx_flow.crypto.pki.lists import Why
@@ -194,7 +194,7 @@ def test_a_root_of_an_earlier_version_is_told_apart(fresh: House) -> None:
 def test_a_person_gets_a_new_key_and_old_prescriptions_still_verify(fresh: House) -> None:
     raw = written(fresh.doctor)
     made = renewal.renew(fresh.folder, DOCTOR, now=LATER, passphrase=fresh.passphrase, pin=fresh.pins[DOCTOR])
-    key = keyring.unlock(fresh.folder / HOSPITAL, DOCTOR, fresh.pins[DOCTOR])
+    key = files.unlock(fresh.folder / HOSPITAL, DOCTOR, fresh.pins[DOCTOR])
     trust = Trust.load(fresh.folder)
 
     assert made == (key.thumbprint,) != (fresh.doctor.thumbprint,)
@@ -231,7 +231,7 @@ def test_a_new_authority_issues_and_what_the_old_one_issued_counts(fresh: House)
     made = renewal.roll(fresh.folder, Kind.PERSONS, now=LATER, passphrase=fresh.passphrase)
     renewal.renew(fresh.folder, DOCTOR, now=LATER, passphrase=fresh.passphrase, pin=fresh.pins[DOCTOR])
     trust = Trust.load(fresh.folder)
-    key = keyring.unlock(fresh.folder / HOSPITAL, DOCTOR, fresh.pins[DOCTOR])
+    key = files.unlock(fresh.folder / HOSPITAL, DOCTOR, fresh.pins[DOCTOR])
 
     assert made.issuer(Kind.PERSONS).name == "persons-2"
     assert sorted(trust.names) == ["institutions-1", "persons-1", "persons-2", "root"]

@@ -13,7 +13,7 @@ from snapshot import Watch
 
 from rx_flow.crypto import canonical, compact, pickup, suites
 from rx_flow.crypto.documents import TYPE, Document, issue, rfc3339
-from rx_flow.crypto.keyring import SigningKey
+from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.packages import open_package, seal
 
 Body = dict[str, Any]

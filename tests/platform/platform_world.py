@@ -24,7 +24,9 @@ from rx_flow.crypto import pickup
 from rx_flow.crypto.authority import InstitutionSpec, PersonSpec, development_passphrase, development_pins, init
 from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, issue
-from rx_flow.crypto.keyring import Keyring, SigningKey, unlock
+from rx_flow.crypto.keyrings.files import unlock
+from rx_flow.crypto.keyrings.keys import SigningKey
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import seal
 from rx_flow.crypto.tokens import access_token
 from rx_flow.law.catalogue import drug
