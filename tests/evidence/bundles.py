@@ -5,6 +5,7 @@ Bundles of prescriptions that went different ways through a platform, made once;
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -28,13 +29,18 @@ from platform_world import (
     write_keys,
 )
 
+from rx_flow.crypto import canonical
 from rx_flow.crypto.disclosures import signed_part
 from rx_flow.crypto.documents import digest_of, sign_document, take_apart
 from rx_flow.crypto.keyrings.keys import SigningKey
+from rx_flow.crypto.pki.lists import Why
+from rx_flow.crypto.pki.renewal import revoke
+from rx_flow.crypto.suites import DEFAULT
+from rx_flow.crypto.suites.suite import Suite
 from rx_flow.evidence import container, manifest
 from rx_flow.evidence.manifest import MANIFEST, SUMS, Package, Purpose, Stated
 from rx_flow.evidence.verify import Report, verify
-from rx_flow.law.standing import Actor, Role, State
+from rx_flow.law.standing import Actor, Role, RxId, State
 from rx_flow.platform.exporting import Wanted, export
 from rx_flow.platform.sweep import sweep
 from rx_flow.platform.vault import Vault
@@ -126,6 +132,18 @@ async def published(w: World, folder: Path) -> None:
     await Sequencer(w.site.db, signers, "log.example", folder / "guards", lambda: w.now, Alone()).turn()
 
 
+async def _exported(w: World, rx: str, *, withhold: bool) -> bytes:
+    w.wait(minutes=1)
+    return await w.site.db.transact(
+        export,
+        Wanted(RxId(rx), Purpose.COURT, withhold),
+        Actor(PLATFORM, Role.PLATFORM, PLATFORM),
+        vault=Vault(w.site.keyring, w.site.trust),
+        origin=w.site.origin(),
+        now=w.now,
+    )
+
+
 async def _play(keys: Keys, folder: Path) -> Bundles:
     url = f"sqlite:///{folder / 'platform.db'}"
     await asyncio.to_thread(upgrade, url, ("record", "auth", "platform"))
@@ -135,22 +153,19 @@ async def _play(keys: Keys, folder: Path) -> Bundles:
         await published(w, folder)
         for name, rx in ways.items():
             for kept, withhold in ((full, False), (withheld, True)):
-                w.wait(minutes=1)
-                kept[name] = await w.site.db.transact(
-                    export,
-                    Wanted(rx, Purpose.COURT, withhold),
-                    Actor(PLATFORM, Role.PLATFORM, PLATFORM),
-                    vault=Vault(w.site.keyring, w.site.trust),
-                    origin=w.site.origin(),
-                    now=w.now,
-                )
+                kept[name] = await _exported(w, rx, withhold=withhold)
+        w.wait(minutes=1)
+        revoke(keys.folder, PHARMACIST, Why.KEY_COMPROMISE, now=w.now, passphrase=keys.passphrase)
+        w.site.trust.refresh(keys.folder)
+        full["signer revoked since"] = await _exported(w, ways["dispensed"], withhold=False)
+        withheld["signer revoked since"] = await _exported(w, ways["dispensed"], withhold=True)
         now = w.now + timedelta(hours=1)
     return Bundles(keys, (keys.folder / "root.pem").read_bytes(), now, full, withheld)
 
 
-def make(folder: Path) -> Bundles:
-    """Play every way, and export each prescription twice."""
-    write_keys(folder / "keys")
+def make(folder: Path, suite: Suite = DEFAULT) -> Bundles:
+    """Play every way, with keys of a suite, and export each prescription twice."""
+    write_keys(folder / "keys", suite)
     return asyncio.run(_play(Keys(folder / "keys"), folder))
 
 
@@ -184,6 +199,15 @@ def resealed(members: Members, seal: SigningKey, change: Callable[[Stated], Stat
     return container.pack(made)
 
 
+def relinked(members: Members) -> Members:
+    """Every entry names the one before it again, after some of them were altered."""
+    made, before = dict(members), ""
+    for name in sorted(name for name in members if name.startswith("entries/")):
+        made[name] = canonical.dumps({**json.loads(made[name]), "prev": before})
+        before = canonical.digest(made[name])
+    return made
+
+
 def flipped(data: bytes, at: int, rng: random.Random) -> bytes:
     """The bytes with one of them changed into any other."""
     return data[:at] + bytes([data[at] ^ rng.randrange(1, 256)]) + data[at + 1 :]
@@ -191,5 +215,5 @@ def flipped(data: bytes, at: int, rng: random.Random) -> bytes:
 
 __all__ = (
     "PHARMACIST", "PLATFORM", "REASON", "REVIEWER", "SECRETS", "Bundles", "Members",
-    "flipped", "make", "replace", "resealed", "resummed", "sign_document", "signed_part",
+    "flipped", "make", "relinked", "replace", "resealed", "resummed", "sign_document", "signed_part",
 )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from bundles import PHARMACIST, REVIEWER, Bundles, Members, resealed, resummed, signed_part
+from bundles import PHARMACIST, REVIEWER, Bundles, Members, relinked, resealed, resummed, signed_part
 
 from rx_flow.crypto import canonical
 from rx_flow.crypto.documents import sign_document, take_apart
@@ -87,15 +87,6 @@ def renamed(members: Members, names: dict[str, str]) -> Members:
 def entry(members: Members, number: int, **change: object) -> Members:
     name = f"entries/{number:04}.json"
     return {**members, name: canonical.dumps({**json.loads(members[name]), **change})}
-
-
-def relinked(members: Members) -> Members:
-    """Every entry names the one before it again, after some of them were altered."""
-    made, before = dict(members), ""
-    for name in sorted(name for name in members if name.startswith("entries/")):
-        made[name] = canonical.dumps({**json.loads(made[name]), "prev": before})
-        before = canonical.digest(made[name])
-    return made
 
 
 def denied(members: Members) -> int:

@@ -7,17 +7,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from bundles import REASON, SECRETS, Bundles, resealed
+from bundles import PHARMACIST, REASON, SECRETS, Bundles, make, relinked, resealed
 
+from rx_flow.crypto.suites import DEFAULT, SUITES
+from rx_flow.crypto.suites.suite import Suite
 from rx_flow.evidence.faults import Fault
 from rx_flow.evidence.verify import Outcome, Report, Step
 from rx_flow.evidence.words import FAULTS, OUTCOMES, STEPS, reason
 
 WAYS = (
     "dispensed", "returned", "revoked", "refused", "handed back", "reversed", "denied", "over a finding",
-    "sent back", "expired",
+    "sent back", "expired", "signer revoked since",
 )  # fmt: skip
 
 
@@ -154,3 +157,36 @@ def test_an_export_is_an_entry_of_the_log(bundles: Bundles) -> None:
 
     assert (last["action"], last["purpose"]) == ("export", "court, patient withheld")
     assert last["actor"] == {"id": "C35990000001", "role": "platform", "institution": "C35990000001"}
+
+
+def test_a_signer_who_was_revoked_afterwards_is_named_and_the_signature_stays_good(bundles: Bundles) -> None:
+    report = bundles.judge(bundles.full["signer revoked since"])
+    revocation = next(one for one in report.results if one.step is Step.REVOCATION)
+    thumbprint = bundles.keys.of(PHARMACIST).thumbprint
+
+    assert report.failed is None
+    assert any(thumbprint in fact.en and "revoked since" in fact.en for fact in revocation.facts)
+
+
+def test_what_was_recorded_only_after_its_signer_was_revoked_does_not_count(bundles: Bundles) -> None:
+    members = bundles.members("signer revoked since")
+    late = {
+        name: body.replace(b'"at":"2026-11-23T02', b'"at":"2026-11-25T04') if name.startswith("entries/") else body
+        for name, body in members.items()
+    }
+
+    failed = bundles.judge(resealed(relinked(late), bundles.seal)).failed
+
+    assert failed is not None
+    assert (failed.step, failed.code) == (Step.DOCUMENTS, "certificate_revoked")
+
+
+@pytest.mark.parametrize("suite", [one for one in SUITES if one is not DEFAULT], ids=lambda suite: suite.name)
+def test_every_suite_is_proven(suite: Suite, tmp_path: Path) -> None:
+    made = make(tmp_path, suite)
+
+    for bundle in (made.full["returned"], made.withheld["returned"], made.full["signer revoked since"]):
+        report = made.judge(bundle)
+        assert report.failed is None, report.failed
+        signed = next(one for one in report.results if one.step is Step.DOCUMENTS)
+        assert all(fact.en.endswith(f", {suite.name}") for fact in signed.facts)

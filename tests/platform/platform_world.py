@@ -28,6 +28,8 @@ from rx_flow.crypto.keyrings.files import unlock
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import seal
+from rx_flow.crypto.suites import DEFAULT
+from rx_flow.crypto.suites.suite import Suite
 from rx_flow.crypto.tokens import access_token
 from rx_flow.law.catalogue import drug
 from rx_flow.law.personal import personal
@@ -58,7 +60,7 @@ PEOPLE = {
 }
 
 
-def write_keys(keys: Path) -> None:
+def write_keys(keys: Path, suite: Suite = DEFAULT) -> None:
     """Keys and directory of everybody in this world."""
     codes = (PLATFORM, HOSPITAL, OTHER_HOSPITAL, INSURER, OTHER_INSURER, *PHARMACIES)
     institutions = [
@@ -71,6 +73,7 @@ def write_keys(keys: Path) -> None:
         [InstitutionSpec(one.code, one.kind.role, one.name) for one in institutions],
         [PersonSpec(one.id, one.role, one.institution, one.name) for one in people],
         now=NOW,
+        suite=suite,
     )
     Directory(institutions, people).save(keys)
 
