@@ -177,7 +177,8 @@ def test_keys_are_made_once(house: Path) -> None:
 
 
 def test_private_keys_are_for_their_owner_alone(house: Path) -> None:
-    secret = [path for path in (house / "keys").rglob("*") if path.is_file() and path.suffix != ".pem"]
+    public = {".pem", ".crl", ".pub"}
+    secret = [path for path in (house / "keys").rglob("*") if path.is_file() and path.suffix not in public]
     open_to_others = [path.name for path in secret if path.stat().st_mode & 0o077]
 
     assert open_to_others == ["directory.json"]

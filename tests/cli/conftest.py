@@ -1,0 +1,10 @@
+"""
+Lets the tests of commands share how a command is run.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,193 @@
+"""
+Certificates by hand: one command revokes a stolen key and says what it signed; another gives its owner a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_commands import run
+
+from rx_flow.cli.sites import database_url
+from rx_flow.config import Directory, Kind
+from rx_flow.crypto import authority
+from rx_flow.crypto.documents import issue
+from rx_flow.crypto.keyrings.files import unlock
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.law.standing import Actor, Role, State
+from rx_flow.record import audit, dossier
+from rx_flow.record.audit import Entry, Origin
+from rx_flow.record.database import Database
+
+DOCTOR, HOSPITAL, PLATFORM = "D350100000001", "H35010000001", "C35990000001"
+RX = ("350100-7M2K9Q4T1V8B3XHR", "350100-7M2K9Q4T1V8B3XHS")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys and databases, in which a doctor has signed two documents: one a day ago, one an hour ago."""
+    folder = tmp_path_factory.mktemp("made")
+    assert run("keys", "init", cwd=folder).returncode == 0
+    assert run("migrate", "--keys", "keys", cwd=folder).returncode == 0
+    keys, now = folder / "keys", datetime.now(UTC)
+    key = unlock(keys / HOSPITAL, DOCTOR, authority.development_pins(keys)[DOCTOR])
+    for rx, ago in zip(RX, (timedelta(hours=20), timedelta(hours=1)), strict=True):
+        at = now - ago
+        document = issue(key, doc="prescription", rx=rx, seq=1, prev="", at=at, body={"action": "submit"})
+        for code in (HOSPITAL, PLATFORM):
+            db = Database.open(database_url(folder / "data", code))
+            db.run(dossier.keep, document, action="submit", target=State.SIGNED, received_from="", sealed=None)
+            actor = Actor(DOCTOR, Role.PRESCRIBER, HOSPITAL)
+            db.run(audit.append, Entry(at, Origin(code, ""), actor, "submit", rx=rx, document=document.digest))  # type: ignore[arg-type]  # an id
+            db.close()
+    return folder
+
+
+@pytest.fixture
+def house(made: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return shutil.copytree(made, tmp_path / "house")
+
+
+def entries(house: Path, person: str) -> list[dict[str, Any]]:
+    ran = run("audit", "list", "--person", person, "--json", cwd=house)
+    assert ran.returncode == 0, ran.stderr
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def said(*arguments: str, cwd: Path) -> dict[str, Any]:
+    ran = run(*arguments, "--json", cwd=cwd)
+    assert ran.returncode == 0, ran.stderr
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
+def test_one_command_revokes_publishes_records_and_lists(house: Path) -> None:
+    since = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+    before = Trust.load(house / "keys")
+    found = said("keys", "revoke", DOCTOR, "--reason", "key_compromise", "--since", since, "--data", "data", cwd=house)
+
+    (gone,) = found["revoked"]
+    assert (gone["who"], gone["purpose"], gone["authority"], gone["reason"]) == (
+        DOCTOR, "document", "persons-1", "key_compromise",
+    )  # fmt: skip
+    assert datetime.fromisoformat(gone["invalid_since"]) == datetime.fromisoformat(since).replace(microsecond=0)
+    (signed,) = found["signed"]
+    assert (signed["rx"], signed["action"], signed["sites"]) == (RX[1], "submit", [PLATFORM, HOSPITAL])
+    assert signed["recorded_at"] == signed["signed_at"]
+    after = Trust.load(house / "keys")
+    assert all(after.lists[print_].number > one.number for print_, one in before.lists.items())
+    assert after.status(gone["thumbprint"], now=datetime.now(UTC)).revoked is not None
+    entry = entries(house, DOCTOR)[0]
+    assert (entry["action"], entry["chain"], entry["site"], entry["outcome"]) == (
+        "revoke_key", f"staff:{DOCTOR}", PLATFORM, "ok",
+    )  # fmt: skip
+    assert gone["thumbprint"] in entry["purpose"]
+    assert entry["purpose"].startswith("key_compromise since ")
+
+
+def test_without_a_time_everything_that_it_signed_is_listed(house: Path) -> None:
+    ran = run("keys", "revoke", DOCTOR, "--reason", "superseded", "--data", "data", cwd=house)
+
+    assert ran.returncode == 0, ran.stderr
+    assert all(rx in ran.stdout for rx in RX)
+    assert "2 documents" in ran.stderr
+    assert "superseded" in ran.stdout
+
+
+def test_without_a_data_folder_nothing_is_listed_and_that_is_said(house: Path) -> None:
+    ran = run("keys", "revoke", HOSPITAL, "--reason", "cessation_of_operation", cwd=house)
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count(HOSPITAL) == 3
+    assert "not looked up" in ran.stderr
+    assert entries(house, HOSPITAL) == []
+
+
+def test_a_thumbprint_or_an_authority_can_be_revoked(house: Path) -> None:
+    trust = Trust.load(house / "keys")
+    print_ = trust.of(HOSPITAL)[0]
+
+    assert [
+        one["thumbprint"] for one in said("keys", "revoke", print_, "--reason", "superseded", cwd=house)["revoked"]
+    ] == [print_]
+    whole = said("keys", "revoke", "persons-1", "--reason", "ca_compromise", "--data", "data", cwd=house)
+    assert [(one["who"], one["authority"]) for one in whole["revoked"]] == [(None, "root")]
+    assert whole["signed"] == []
+    assert run("keys", "revoke", "persons-1", "--reason", "superseded", cwd=house).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("revoke", "D999999999999", "--reason", "superseded"), "unknown_signer"),
+        (("revoke", DOCTOR, "--reason", "key_compromise", "--since", "2099-01-01"), "malformed"),
+        (("revoke", DOCTOR, "--reason", "key_compromise", "--since", "yesterday"), "malformed"),
+        (("renew", "D999999999999"), "unknown_signer"),
+        (("renew", DOCTOR, "--pin", "000000"), "wrong_pin"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_shape(house: Path, arguments: tuple[str, ...], code: str) -> None:
+    before = Trust.load(house / "keys")
+    ran = run("keys", *arguments, "--json", cwd=house)
+
+    assert ran.returncode == 1
+    assert json.loads(ran.stderr)["code"] == code
+    assert Trust.load(house / "keys").certificates.keys() == before.certificates.keys()
+
+
+def test_a_new_key_and_the_old_one_still_known(house: Path) -> None:
+    found = said("keys", "renew", DOCTOR, "--data", "data", cwd=house)
+    trust = Trust.load(house / "keys")
+
+    assert found["who"] == DOCTOR
+    assert set(found["certificates"]) < set(trust.of(DOCTOR))
+    assert entries(house, DOCTOR)[0]["action"] == "renew_key"
+    ran = run("keys", "renew", HOSPITAL, cwd=house)
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.split()) == 3
+    assert len(Trust.load(house / "keys").of(HOSPITAL)) == 6
+
+
+def test_a_new_authority_issues_from_now_on(house: Path) -> None:
+    assert run("keys", "roll", "persons", cwd=house).stdout.strip() == "persons-2"
+    said("keys", "renew", DOCTOR, cwd=house)
+    trust = Trust.load(house / "keys")
+
+    assert {trust.chain(print_)[0] for print_ in trust.of(DOCTOR)} == {
+        trust.names["persons-1"], trust.names["persons-2"],
+    }  # fmt: skip
+
+
+def test_status_tells_the_three_answers(house: Path) -> None:
+    run("keys", "revoke", DOCTOR, "--reason", "key_compromise", cwd=house)
+    (house / "keys" / "lists" / "institutions-1.crl").unlink()
+    stray = house / "keys" / "public" / "stray.pem"
+    stray.write_bytes((house / "keys" / "root.pem").read_bytes())
+    found = said("keys", "status", cwd=house)
+    by_who: dict[str, set[str]] = {}
+    for one in found["certificates"]:
+        by_who.setdefault(one["who"], set()).add(one["status"])
+
+    assert by_who[DOCTOR] == {"revoked"}
+    assert by_who["D350100000002"] == {"valid"}
+    assert by_who[HOSPITAL] == {"undeterminable"}
+    assert {one["authority"] for one in found["lists"] if one["number"] is None} == {"institutions-1"}
+    shown = run("keys", "status", cwd=house, language="zh_CN.UTF-8").stdout
+    assert "persons-1" in shown
+    assert "undeterminable" in shown
+
+
+def test_certificates_name_the_platform_s_address(house: Path) -> None:
+    directory = Directory.load(house / "keys")
+    (platform,) = directory.of_kind(Kind.PLATFORM)
+    raw = (house / "keys" / "public" / f"{DOCTOR}.pem").read_bytes()
+    import base64  # noqa: PLC0415  to look into a certificate without a library
+
+    body = b"".join(raw.splitlines()[1:-1])
+    assert f"{platform.url}/pki/lists/persons-1.crl".encode() in base64.b64decode(body)
