@@ -2,7 +2,7 @@
 The audit log: every step, every refusal, every reading of clinical data. The only writer of `audit_entry`.
 
 An entry is exact bytes, linked to the one before it in its chain; a chain is a prescription, or a person or institution
-where no prescription is concerned. `idx` stays null: a sequencer numbers entries for the verifiable log.
+where no prescription is concerned. `idx` is null until a sequencer numbers the entry for the verifiable log.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, Connection, and_, bindparam, func, select, tuple_, update
 
 from rx_flow.crypto import canonical, disclosures
 from rx_flow.law.refusals import Code
@@ -73,11 +73,12 @@ class Entry:
     purpose: str = ""
     occurred_at: datetime | None = None
     on_behalf: str = ""
+    within: str = ""
 
     @property
     def area(self) -> str:
-        """The area of the prescription, else of the recording site."""
-        return self.rx[:6] if self.rx else self.origin.site[1:7]
+        """The area of the prescription, else of the recording site, unless it is said to be another (`within`)."""
+        return self.rx[:6] if self.rx else self.within or self.origin.site[1:7]
 
     @property
     def chain(self) -> str:
@@ -156,6 +157,15 @@ _HEAD = Prepared(
 )
 _APPEND = Prepared(insert_into(audit_entry, (column.name for column in audit_entry.columns if column.name != "idx")))
 _HIDE = Prepared(insert_into(audit_secret))
+_NUMBER = Prepared(
+    update(audit_entry)
+    .where(
+        audit_entry.c.area == bindparam("k_area"),
+        audit_entry.c.chain == bindparam("k_chain"),
+        audit_entry.c.seq == bindparam("k_seq"),
+    )
+    .values(idx=bindparam("idx"))
+)
 _ROW = Prepared(
     select(prescription.c.rx)
     .where(prescription.c.area == bindparam("area"), prescription.c.rx == bindparam("rx"))
@@ -164,9 +174,9 @@ _ROW = Prepared(
 _LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 
 
-def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
+def append(tx: Connection, entry: Entry, *, locked: bool = False) -> int:
     """
-    Add `entry` to the end of its chain.
+    Add `entry` to the end of its chain, and return its place there.
 
     `locked` says that the caller holds the prescription's row, so that nobody else continues the chain meanwhile.
     What slips past the locks hits the primary key, and the transaction is run again.
@@ -201,6 +211,7 @@ def append(tx: Connection, entry: Entry, *, locked: bool = False) -> None:
     for name, value, disclosure in secrets:
         key = {"area": entry.area, "chain": entry.chain, "seq": seq}
         _HIDE.run(tx, {**key, "name": name, "value": value, "disclosure": disclosure})
+    return seq
 
 
 def _hidden(personal: Iterable[tuple[str, str]]) -> tuple[dict[str, object], list[tuple[str, str, str]]]:
@@ -223,6 +234,14 @@ def _lock(tx: Connection, entry: Entry) -> None:
     """
     if entry.rx is None or _ROW.first(tx, {"area": entry.area, "rx": entry.rx}) is None:
         _LOCK.run(tx, {"key": int.from_bytes(sha256(entry.chain.encode()).digest()[:8], signed=True)})
+
+
+def number(tx: Connection, area: str, waiting: Iterable[tuple[str, int]], first: int) -> None:
+    """
+    Give entries of an area, named by chain and seq, the numbers from `first` on; for the sequencer alone.
+    """
+    rows = [{"k_area": area, "k_chain": chain, "k_seq": seq, "idx": n} for n, (chain, seq) in enumerate(waiting, first)]
+    _NUMBER.many(tx, rows)
 
 
 def refused(

@@ -51,22 +51,53 @@ class Guard:
 
         `RolledBack` where the log has fewer entries than were signed for, or others.
         """
-        before = self.last()
-        if before is not None:
-            if before.origin != now.origin:
-                raise RolledBack(f"the record of what was signed is of another origin: {before.origin}")
-            if now.size < before.size:
-                raise RolledBack(f"{now.size} entries, but a checkpoint over {before.size} was signed")
-            try:
-                root = prover.root(before.size)
-            except Broken as fault:
-                raise RolledBack(f"the tiles do not give the root of size {before.size}: {fault}") from None
-            if root != before.root:
-                raise RolledBack(f"the first {before.size} entries are not those that a checkpoint was signed over")
-            if now.size == before.size:
-                return False
+        before = self.check(now.origin, now.size, prover)
+        if before is not None and now.size == before.size:
+            return False
         self._append(now)
         return True
+
+    def check(self, origin: str, size: int, prover: Prover) -> Checkpoint | None:
+        """
+        Return the last checkpoint written down if the log continues it, None before the first; `RolledBack` otherwise.
+        """
+        before = self.last()
+        if before is None:
+            return None
+        if before.origin != origin:
+            raise RolledBack(f"the record of what was signed is of another origin: {before.origin}")
+        if size < before.size:
+            raise RolledBack(f"{size} entries, but a checkpoint over {before.size} was signed")
+        try:
+            root = prover.root(before.size)
+        except Broken as fault:
+            raise RolledBack(f"the tiles do not give the root of size {before.size}: {fault}") from None
+        if root != before.root:
+            raise RolledBack(f"the first {before.size} entries are not those that a checkpoint was signed over")
+        return before
+
+    def alarm(self, why: str) -> bool:
+        """Say beside the record why nothing is signed, for all processes and people; False if it says so already."""
+        if self.alarmed() == why:
+            return False
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._alarm.write_text(why, "utf-8")
+        return True
+
+    def alarmed(self) -> str:
+        """Return why nothing is signed; "" while all is well."""
+        try:
+            return self._alarm.read_text("utf-8")
+        except FileNotFoundError:
+            return ""
+
+    def relieve(self) -> None:
+        """Take the alarm back: what was signed is in the log again."""
+        self._alarm.unlink(missing_ok=True)
+
+    @property
+    def _alarm(self) -> Path:
+        return self.path.with_suffix(".alarm")
 
     def _append(self, now: Checkpoint) -> None:
         fresh = not self.path.exists()
@@ -85,6 +116,13 @@ class Guard:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+
+def guard_of(folder: Path, name: str, epoch: int) -> Guard:
+    """
+    Return the record of what was signed under the origin of a log's epoch.
+    """
+    return Guard(folder / f"{name}.{epoch}.signed")
 
 
 def _checkpoint(line: str) -> Checkpoint:

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection, LargeBinary, bindparam, select, update
 from sqlalchemy import func as sql
 
+from rx_flow.record import audit
 from rx_flow.record.log import tables
 from rx_flow.record.statements import Prepared, Row, insert_into
 from rx_flow.record.tables import audit_entry
@@ -23,6 +24,7 @@ from rx_flow.tlog.tiles import ENTRIES, WIDTH, Edge, Tile, bundle, width_at
 
 CHECKPOINTS = "checkpoints"  # the log whose entries are the other logs' checkpoints
 BATCH_MAX = 4096
+FIRST_EPOCH = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,13 @@ _WAITING = Prepared(
     .order_by(_a.recorded_at, _a.chain, _a.seq)
     .limit(bindparam("count"))
 )
-_NUMBER = Prepared(
-    update(audit_entry)
-    .where(_a.area == bindparam("k_area"), _a.chain == bindparam("k_chain"), _a.seq == bindparam("k_seq"))
-    .values(idx=bindparam("idx"))
+_BODY = Prepared(
+    select(_a.body).where(
+        _a.area == bindparam("area"), _a.chain == bindparam("chain"), _a.seq == bindparam("seq"), _a.idx.is_(None)
+    )
 )
+_BACKLOG = Prepared(select(sql.count()).select_from(audit_entry).where(_a.area == bindparam("area"), _a.idx.is_(None)))
+_HEADS = Prepared(select(_l.log, _l.epoch, _l.size).where(_l.epoch >= bindparam("since")).order_by(_l.epoch))
 _LAST_NUMBER = Prepared(select(sql.max(_a.idx)).where(_a.area == bindparam("area")))
 _PUT_TILE = Prepared(insert_into(tables.tile))
 _TILE = Prepared(
@@ -120,6 +124,27 @@ def waiting(tx: Connection) -> tuple[str, ...]:
     Return the areas in which entries wait for a number.
     """
     return tuple(row[0] for row in _AREAS.all(tx, {"after": ""}))
+
+
+def heads(tx: Connection) -> dict[str, tuple[int, int]]:
+    """
+    Return the newest epoch and its size of every log.
+    """
+    return {name: (epoch, size) for name, epoch, size in _HEADS.all(tx, {"since": FIRST_EPOCH})}
+
+
+def backlog(tx: Connection, name: str) -> int:
+    """
+    Return how many entries of an area wait for a number.
+    """
+    return int(_BACKLOG.all(tx, {"area": name})[0][0])
+
+
+def origin_of(domain: str, name: str, epoch: int) -> str:
+    """
+    Return the origin of a log's epoch: `domain/350100`, from the second epoch on `domain/350100/2`.
+    """
+    return f"{domain}/{name}" if epoch == FIRST_EPOCH else f"{domain}/{name}/{epoch}"
 
 
 def load(tx: Connection, name: str, epoch: int | None = None) -> Log | None:
@@ -170,15 +195,18 @@ def sequence(tx: Connection, name: str, origin: str, *, now: datetime, count: in
     rows = _WAITING.all(tx, {"area": name, "count": count})
     if not rows:
         return Sequenced(log, 0, more=False)
-    first = log.base + log.size
-    _NUMBER.many(
-        tx,
-        [
-            {"k_area": name, "k_chain": chain, "k_seq": seq, "idx": first + place}
-            for place, (chain, seq, _) in enumerate(rows)
-        ],
-    )
+    audit.number(tx, name, [(chain, seq) for chain, seq, _ in rows], log.base + log.size)
     return Sequenced(_grown(tx, log, [row[2] for row in rows]), len(rows), more=len(rows) == count)
+
+
+def sequence_first(tx: Connection, log: Log, chain: str, seq: int) -> Log:
+    """
+    Give one waiting entry the next number, ahead of whatever else waits.
+    """
+    body = _BODY.first(tx, {"area": log.name, "chain": chain, "seq": seq})
+    assert body is not None  # noqa: S101  The caller has just appended it.
+    audit.number(tx, log.name, [(chain, seq)], log.base + log.size)
+    return _grown(tx, log, [body[0]])
 
 
 def add(tx: Connection, name: str, origin: str, bodies: Sequence[bytes], *, now: datetime) -> Log:
