@@ -19,6 +19,7 @@ from rx_flow.crypto import packages, suites
 from rx_flow.crypto.documents import verify_document
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
 from rx_flow.crypto.keyrings import files, locked
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki import authority, issuing, lists, register, renewal, responders
 from rx_flow.crypto.pki.issuing import Kind, Who
 from rx_flow.crypto.pki.lists import Why
@@ -206,7 +207,7 @@ def test_a_person_gets_a_new_key_and_old_prescriptions_still_verify(fresh: House
 def test_an_institution_gets_new_keys_and_old_packages_still_open(fresh: House) -> None:
     old = packages.seal(["{}"], fresh.trust.reader(HOSPITAL, NOW), rx=RX)
     made = renewal.renew(fresh.folder, HOSPITAL, now=LATER, passphrase=fresh.passphrase)
-    ring, trust = keyring.Keyring.load(fresh.folder / HOSPITAL, fresh.passphrase), Trust.load(fresh.folder)
+    ring, trust = Keyring.load(fresh.folder / HOSPITAL, fresh.passphrase), Trust.load(fresh.folder)
     new = packages.seal(["{}"], trust.reader(HOSPITAL, LATER), rx=RX)
 
     assert sorted(made) == sorted([ring.seal.thumbprint, ring.token.thumbprint, ring.opening.public.kid])

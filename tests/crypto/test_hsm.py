@@ -156,7 +156,11 @@ def test_a_key_that_was_made_in_a_token_was_never_outside(hospital: Keyring) -> 
     from pkcs11 import Attribute, ObjectClass  # noqa: PLC0415  an extra
 
     kept = hospital._kept
-    entries = [kept.new_pair("seal", suites.DEFAULT)[0], kept.new_pair("open", suites.DEFAULT)[0], kept.new_log("witness")]
+    entries = [
+        kept.new_pair("seal", suites.DEFAULT)[0],
+        kept.new_pair("open", suites.DEFAULT)[0],
+        kept.new_log("witness"),
+    ]
     made = [
         one
         for one in objects(hospital)

@@ -172,6 +172,8 @@ def test_earlier_keys_of_a_log_stay_published(tmp_path: Path) -> None:
         files.publish_log(tmp_path, PLATFORM, "350100", b"2" * 32)
 
     assert files.log_file(tmp_path, PLATFORM, "350100").read_text() == f"{b'1'.hex() * 32}\n{b'2'.hex() * 32}\n"
+    assert files.read_logs(tmp_path, PLATFORM) == {"350100": (b"1" * 32, b"2" * 32)}
+    assert files.read_logs(tmp_path, HOSPITAL) == {}
 
 
 def test_a_certificate_for_somebody_else_changes_nothing(opened: Callable[[str], Kept]) -> None:
