@@ -8,6 +8,8 @@ suite checks the signature over the bytes as they are.
 
 from __future__ import annotations
 
+import hashlib
+from datetime import UTC, datetime
 from functools import cache
 
 from cryptography import x509
@@ -24,6 +26,7 @@ from rx_flow.crypto.suites import PrivateKey, PublicKey
 # Places in a TBSCertificate and a TBSCertList with their version stated (RFC 5280 §4.1, §5.1).
 _CERTIFICATE_ALGORITHM, _CERTIFICATE_KEY = 2, 6
 _LIST_ALGORITHM = 1
+_BY_KEY = 0xA2  # [2], how a responder is named in an answer, which comes first there
 _ALGORITHMS = frozenset(suite.certifies for suite in suites.SUITES if suite.certifies is not None)
 _ECDSA = ec.ECDSA(hashes.SHA256())
 _ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")  # its AlgorithmIdentifier, RFC 5758 §3.2
@@ -49,14 +52,18 @@ def revocation_list(builder: x509.CertificateRevocationListBuilder, key: Private
     return x509.load_der_x509_crl(_signed(der.sequence(*tbs), key))
 
 
-def answer(builder: ocsp.OCSPResponseBuilder, key: PrivateKey) -> bytes:
+def answer(builder: ocsp.OCSPResponseBuilder, key: PrivateKey, responder: x509.Certificate) -> bytes:
     """
-    Return the DER of an answer (RFC 6960 §4.2.1), signed with a responder's key.
+    Return the DER of an answer (RFC 6960 §4.2.1), signed with a responder's key; its certificate is enclosed.
     """
+    builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, _stand_in_certificate())
     status, wrapped = der.parts(builder.sign(_stand_in(), hashes.SHA256()).public_bytes(Encoding.DER))
     kind, basic = der.parts(der.content(wrapped, der.EXPLICIT))
-    tbs, _, _, *certificates = der.parts(der.content(basic, der.OCTET_STRING))
-    signed = _signed(tbs, key, *certificates)
+    _, *rest = der.parts(der.parts(der.content(basic, der.OCTET_STRING))[0])
+    name = hashlib.sha1(key_bits(public_key(responder)), usedforsecurity=False).digest()  # §4.2.1: KeyHash
+    named = der.element(_BY_KEY, der.element(der.OCTET_STRING, name))
+    enclosed = der.element(der.EXPLICIT, der.sequence(responder.public_bytes(Encoding.DER)))
+    signed = _signed(der.sequence(named, *rest), key, enclosed)
     return der.sequence(status, der.element(der.EXPLICIT, der.sequence(kind, der.element(der.OCTET_STRING, signed))))
 
 
@@ -109,3 +116,12 @@ def _algorithm(key: PrivateKey) -> bytes:
 def _stand_in() -> ec.EllipticCurvePrivateKey:
     """Its signatures are thrown away; it is nobody's."""
     return ec.generate_private_key(ec.SECP256R1())
+
+
+@cache
+def _stand_in_certificate() -> x509.Certificate:
+    """For the builder of answers, which asks that responder and key belong together."""
+    name, day = x509.Name([]), datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
+    builder = builder.not_valid_before(day).not_valid_after(day).public_key(_stand_in().public_key())
+    return builder.sign(_stand_in(), hashes.SHA256())

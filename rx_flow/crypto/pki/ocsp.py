@@ -131,11 +131,9 @@ def _signed(
         revocation_time=None if revoked is None else revoked.at,
         revocation_reason=None if revoked is None else x509.ReasonFlags[revoked.why],
     )
-    builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, office.certificate)
-    builder = builder.certificates([office.certificate])
     if request.nonce is not None:
         builder = builder.add_extension(request.nonce, critical=False)
-    return signatures.sign_answer(builder, office.key)
+    return signatures.sign_answer(builder, office.key, office.certificate)
 
 
 def _refusal(status: OCSPResponseStatus) -> bytes:

@@ -80,13 +80,14 @@ def sign_list(builder: x509.CertificateRevocationListBuilder, key: PrivateKey) -
     return foreign.revocation_list(builder, key)
 
 
-def sign_answer(builder: ocsp.OCSPResponseBuilder, key: PrivateKey) -> bytes:
+def sign_answer(builder: ocsp.OCSPResponseBuilder, key: PrivateKey, certificate: x509.Certificate) -> bytes:
     """
-    Return the DER of a responder's answer, signed with its key.
+    Return the DER of a responder's answer, signed with its key: its certificate is enclosed, and named by its key.
     """
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
-    return foreign.answer(builder, key)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        return foreign.answer(builder, key, certificate)
+    builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, certificate).certificates([certificate])
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def check_certificate(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
