@@ -156,6 +156,19 @@ def test_every_byte_of_a_list_matters() -> None:
             lists.read(lists.parse(bytes(spoiled)), ISSUER[1])
 
 
+def test_a_list_has_one_spelling() -> None:
+    """A last bit that is declared unused, and is nought, would make other bytes of the same list."""
+    raw = listed(ISSUER)
+    while raw[-1] & 1:
+        raw = listed(ISSUER)
+    size = len(x509.load_der_x509_crl(raw).signature)
+    spoiled = raw[: -size - 1] + b"\x01" + raw[-size:]
+
+    assert lists.parse(raw)
+    with pytest.raises(Untrusted, match="not whole octets"):
+        lists.parse(spoiled)
+
+
 def test_a_person_s_key_signs_no_list() -> None:
     doctor = leaf(ISSUER)
     with pytest.raises(Untrusted, match="of another issuer"):
