@@ -15,6 +15,7 @@ from rich.table import Table
 
 from rx_flow.auth.titles import TITLES
 from rx_flow.cli import sites
+from rx_flow.cli.auditing import verify
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
@@ -111,6 +112,27 @@ def show(
     for one in found:
         digests.add_row(str(one.seq), one.content["document"][:16], one.digest[:16], one.prev[:16])
     screen().print(digests)
+
+
+app.command(
+    "verify",
+    help=tr(
+        "核验整个日志：每条记录、瓦片、根、签名、联署、历史检查点、处方链，以及业务数据是否与日志一致；说明哪些未检查。\n\n"
+        "例：rx-flow audit verify --data data\n\n"
+        "例：rx-flow audit verify --tree export/350100 --policy policy.txt --saved kept/",
+        "Verify whole logs: every entry, tile, root, signature, cosignature, earlier checkpoints, each prescription's "
+        "chain, and whether the rows agree; says what was not checked.\n\nExample: rx-flow audit verify --data data\n\n"
+        "Example: rx-flow audit verify --tree export/350100 --policy policy.txt --saved kept/",
+    ),
+)(verify.check)
+app.command(
+    "reconcile",
+    help=tr(
+        "逐行对照业务数据与日志，指出绕过程序的改动（改、删、插）。\n\n例：rx-flow audit reconcile --data data",
+        "Hold the rows against the log, and name whatever was changed behind the application.\n\n"
+        "Example: rx-flow audit reconcile --data data",
+    ),
+)(verify.compare)
 
 
 def moment(text: str | None) -> datetime | None:

@@ -9,6 +9,11 @@ from rich.console import Console
 WIDTH_MIN = 150
 
 
+def progress() -> Console:
+    """Return a console for what is under way, on stderr."""
+    return Console(stderr=True)
+
+
 def screen() -> Console:
     """Return a console for results, on stdout."""
     console = Console(highlight=False)

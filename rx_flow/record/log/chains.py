@@ -57,9 +57,10 @@ class Chains:
         try:
             body: Any = canonical.read(entry)
             area, chain, seq, prev = body["area"], body["chain"], body["seq"], body["prev"]
-            if type(seq) is not int or seq < 1 or not isinstance(chain, str) or not isinstance(prev, str):
-                raise TypeError
         except (Untrusted, KeyError, TypeError):
+            self._note(Break.UNREADABLE, index, "")
+            return
+        if type(seq) is not int or seq < 1 or not isinstance(chain, str) or not isinstance(prev, str):
             self._note(Break.UNREADABLE, index, "")
             return
         if area != self.area:

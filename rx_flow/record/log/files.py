@@ -39,8 +39,7 @@ def fetching(tx: Connection, log: Log) -> Callable[[str], bytes | None]:
 
 def paths(tx: Connection, log: Log) -> Iterator[str]:
     """
-    Yield the path of every file of the log as of its last checkpoint, tiles first: who copies them never has a
-    checkpoint without its tiles.
+    Yield the path of every file of the log as of its last checkpoint, which comes after all its tiles.
     """
     found = checkpoints.last(tx, log.name, log.epoch)
     if found is None:

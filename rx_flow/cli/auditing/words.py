@@ -1,0 +1,50 @@
+"""
+What the auditors' commands call things, Chinese and English: checks, reasons, faults. The only place with these words.
+"""
+
+from __future__ import annotations
+
+from rx_flow.cli.language import LANGUAGE
+from rx_flow.record.log.chains import Break
+from rx_flow.record.log.reconcile import Amiss
+from rx_flow.tlog.report import Check, Why
+
+CHAINS, ROWS = "chains", "rows"
+
+_WORDS: dict[str, tuple[str, str]] = {
+    Check.LOG_SIGNATURE: ("日志签名", "the log's signature"),
+    Check.QUORUM: ("见证人联署", "witnesses' cosignatures"),
+    Check.COSIGNATURE_TIMES: ("联署时间", "times of the cosignatures"),
+    Check.FRESHNESS: ("联署新鲜度", "freshness"),
+    Check.ENTRIES: ("每条记录的叶哈希", "each entry hashes to its leaf"),
+    Check.HASH_TILES: ("哈希瓦片", "hash tiles"),
+    Check.ROOT: ("根哈希", "root"),
+    Check.SAVED_CHECKPOINTS: ("与已保存检查点一致", "consistent with saved checkpoints"),
+    CHAINS: ("每张处方的链", "each prescription's chain"),
+    ROWS: ("业务数据与日志一致", "business rows agree with the log"),
+    Why.NOT_ASKED: ("未要求", "not asked for"),
+    Why.NONE_SAVED: ("没有保存过的检查点，无法发现历史被改写", "none saved: a rewritten history would not be seen"),
+    Why.NO_QUORUM: ("未配置见证策略", "no policy of witnesses given"),
+    Why.NOT_REACHED: ("之前的检查未通过", "something before it failed"),
+    Break.UNREADABLE: ("记录无法解析", "the entry cannot be read"),
+    Break.WRONG_AREA: ("记录属于其他统筹区", "the entry is of another area"),
+    Break.REPEATED: ("记录重复", "the entry repeats a number of its chain"),
+    Break.GAP: ("链中缺少记录", "an entry of the chain is missing before it"),
+    Break.WRONG_PREV: ("前条摘要不符", "it names another predecessor"),
+    Amiss.ENTRY_ALTERED: ("记录字节被改", "the entry's bytes were altered"),
+    Amiss.ENTRY_COLUMN: ("索引列与记录不符", "a column says other than the entry"),
+    Amiss.STATE_UNLOGGED: ("状态未经日志", "the row is not where the log's steps lead"),
+    Amiss.ROW_DELETED: ("处方行被删除", "the prescription's row was deleted"),
+    Amiss.ROW_INSERTED: ("处方行未经日志插入", "the prescription's row was inserted"),
+    Amiss.DOCUMENT_DELETED: ("文书被删除", "a document was deleted"),
+    Amiss.DOCUMENT_INSERTED: ("文书未经日志插入", "a document was inserted"),
+    Amiss.DOCUMENT_ALTERED: ("文书登记项被改", "a document's row was altered"),
+}
+
+
+def say(word: str) -> str:
+    """
+    Return a word in the language of the command; a fault without words of its own as its code.
+    """
+    pair = _WORDS.get(word)
+    return word if pair is None else pair[0 if LANGUAGE == "zh" else 1]
