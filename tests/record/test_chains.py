@@ -111,7 +111,7 @@ def test_the_files_of_a_log_are_all_that_a_verifier_wants(db: Database, tmp_path
             assert data is not None
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_bytes(data)
-        assert file(tx, log, "tile/0/001.p/200") is None
+        assert file(tx, log, "tile/0/002.p/89") is None
         assert file(tx, log, "tile/8/0/000") is None
         assert file(tx, log, "../secret") is None
         chains = Chains(AREA)

@@ -70,6 +70,7 @@ _EPOCH = Prepared(
         _l.log == bindparam("log"), _l.epoch == bindparam("epoch")
     )
 )
+_NAMES = Prepared(select(_l.log).where(_l.log > bindparam("after")).distinct().order_by(_l.log))
 _EPOCHS = Prepared(select(_l.epoch).where(_l.log == bindparam("log")).order_by(_l.epoch.desc()))
 _OPEN = Prepared(insert_into(tables.log))
 _GROW = Prepared(
@@ -161,6 +162,13 @@ def lock(tx: Connection, name: str) -> Log | None:
     """
     row = _LOCK.first(tx, {"log": name})
     return None if row is None else _log(name, row)
+
+
+def names(tx: Connection) -> tuple[str, ...]:
+    """
+    Return the names of all logs, in order.
+    """
+    return tuple(row[0] for row in _NAMES.all(tx, {"after": ""}))
 
 
 def epochs(tx: Connection, name: str) -> tuple[int, ...]:
