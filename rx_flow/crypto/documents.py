@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rx_flow.crypto import canonical, compact, disclosures, suites
 from rx_flow.crypto.canonical import JSON
@@ -109,21 +109,22 @@ def sign_document(
     return _sign(key, {"doc": doc, "rx": rx, "seq": seq, "prev": prev, "body": hidden}, at, opened)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """
     What a document claims, of the right form and complete; neither signer nor content is believed yet.
     """
 
-    raw: str = field(repr=False)
+    raw: str
     digest: str
     thumbprint: str
-    suite: suites.Suite = field(repr=False)
-    signed: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
-    members: dict[str, Any] = field(repr=False)
+    suite: suites.Suite
+    parts: compact.Parts
+    members: dict[str, Any]
     at: datetime
     withheld: int
+
+    def __repr__(self) -> str:
+        return f"<Claimed {self.digest}>"  # the content may be personal
 
 
 def verify_document(raw: str, trust: Trust, seen: Seen, *, withheld: bool = False) -> Document:
@@ -160,10 +161,7 @@ def take_apart(raw: str, *, withheld: bool = False) -> Claimed:
     hidden = disclosures.reveal(members["body"], opened, payload=parts.payload)
     if hidden and not withheld:
         raise Untrusted(Reason.WITHHELD)
-    return Claimed(
-        raw, suite.digest(jws.encode()), print_,
-        suite=suite, signed=parts.signed, signature=parts.signature, members=members, at=at, withheld=hidden,
-    )  # fmt: skip
+    return Claimed(raw, suite.digest(parts.whole), print_, suite, parts, members, at, hidden)
 
 
 def believe(claimed: Claimed, trust: Trust, seen: Seen) -> Document:
@@ -178,7 +176,7 @@ def believe(claimed: Claimed, trust: Trust, seen: Seen) -> Document:
     certified = trust.certified(claimed.thumbprint, Purpose.DOCUMENT, claimed.at, now=seen.now, since=since)
     if not claimed.suite.owns(certified.public):
         raise Untrusted(Reason.WRONG_ALGORITHM, "not that of the certificate's key")
-    claimed.suite.verify(certified.public, claimed.signed, claimed.signature)
+    claimed.suite.verify(certified.public, claimed.parts.signed, claimed.parts.signature)
     if claimed.members["by"] != certified.signer.id:
         raise Untrusted(Reason.SIGNER_MISMATCH)
     return _document(
