@@ -325,7 +325,8 @@ class Trust:
     def _chain(self, certificate: x509.Certificate, at: datetime) -> list[x509.Certificate]:
         """The certificate, the authorities above it, and a root of ours; `Untrusted` if there is no such way."""
         between = [one for one in self._authorities.values() if one not in self._roots]
-        if signatures.is_foreign(certificate):
+        above = [one for one in between if one.subject == certificate.issuer]
+        if any(map(signatures.is_foreign, (certificate, *above))):
             return walk.chain(certificate, between, self._roots, at=at)
         try:
             return self._policy.time(at).build_client_verifier().verify(certificate, between).chain
