@@ -20,7 +20,7 @@ from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Site, recording, site_of
 from rx_flow.auth.staff import bearer
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.tokens import SKEW, Claims, access_token, verify_access_token, verify_assertion
+from rx_flow.crypto.tokens import SKEW, TOKEN_MAX, Claims, access_token, verify_access_token, verify_assertion
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor
 from rx_flow.record.tables import nonce
@@ -75,7 +75,8 @@ def _caller(site: Site, token: str, now: datetime) -> Actor:
     return actor
 
 
-Caller = Annotated[Actor, Depends(_AccessToken())]
+caller_of = _AccessToken()
+Caller = Annotated[Actor, Depends(caller_of)]
 router = APIRouter(prefix="/oauth", tags=["oauth 机构"])
 
 _FORM: dict[str, Any] = {
@@ -93,9 +94,9 @@ _FORM: dict[str, Any] = {
                         "client_assertion": {
                             "type": "string",
                             "pattern": r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
-                            "maxLength": 4096,
+                            "maxLength": TOKEN_MAX,
                             "examples": ["eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJIMzUwMTAwMDAwMDEifQ.c2lnbmF0dXJl"],
-                            "description": "JWT, ES256, aud = 本机构代码",
+                            "description": "JWT (ES256, or as the suite signs), aud = 本机构代码",
                         },
                     },
                 },
