@@ -22,6 +22,8 @@ from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rx_flow.auth import freshness, locks, problems, resting, staff, tokens
+from rx_flow.auth.log import parties, witness
+from rx_flow.auth.log.running import open_logs
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.sessions import Sessions
@@ -55,6 +57,7 @@ from rx_flow.record.sender import Sender
 log = logging.getLogger(__name__)
 TOKEN_PIN_MIN = 6  # characters; a token counts the tries, so that it may be short
 REST_SECONDS = 5.0
+_OK = {"status": "ok"}
 SWEEP_SECONDS = 60.0
 Background = Callable[[Site], Coroutine[Any, Any, None]]
 OnReply = Callable[[Site, Connection, Message, Reply], None]
@@ -185,6 +188,7 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
         passwords=Passwords.load(folder),
         sender=Sender(db, deliver, replied, clock=clock),
         responder=freshness.begin(settings, trust),
+        logs=open_logs(institution, settings, directory, db=db, keyring=keyring, peers=peers, clock=clock),
     )
     return site
 
@@ -213,14 +217,18 @@ async def running(site: Site, background: Background | None = None) -> AsyncIter
     tasks = [asyncio.create_task(_kept_up(each, site)) for each in (_forget, freshness.keep_fresh)]
     if background is not None:
         tasks.append(asyncio.create_task(_kept_up(background, site)))
-    site.sender.start()
     try:
+        if site.logs is not None:
+            await site.logs.start()
+        site.sender.start()
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await site.sender.stop()
+        if site.logs is not None:
+            await site.logs.stop()
         await site.peers.close()
         site.keyring.close()
         await asyncio.to_thread(site.db.close)
@@ -249,16 +257,19 @@ def create_app(site: Site, mine: Part) -> FastAPI:
     app.state.site, app.state.background = site, mine.background
     problems.install(app)
     routers = [mine.router, tokens.router] if site.kind is Kind.PLATFORM else [mine.router, staff.router, tokens.router]
+    if parties.WITNESS in site.keyring.log_names:
+        routers.append(witness.router)
     for router in routers:
         # As include_router, but flat: FastAPI 0.165 walks included routers for each request, a sixth of its own cost.
         app.router.routes.extend(router.routes)
 
     @app.get("/healthz", tags=["self 自检"])
-    async def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, Any]:
         """
-        服务是否在运行。Whether this service runs, and as whom.
+        服务是否在运行。Whether this service runs, and as whom; `degraded` where its log is in alarm, and why.
         """
-        return {"status": "ok", "code": site.code}
+        alarms = site.logs.troubles() if site.logs is not None else []
+        return {"status": "degraded", "code": site.code, "alarms": alarms} if alarms else _OK | {"code": site.code}
 
     openapi.install(app)
     app.add_middleware(edge.Edge, bytes_max=site.settings.body_bytes_max)

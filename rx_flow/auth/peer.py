@@ -33,6 +33,8 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")  # RFC 6750 b64token
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
+TEXT: Final = "text/plain; charset=utf-8"
+WITNESS_PATH: Final = "/witness/add-checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,19 @@ class Peers:
         """
         return await self._send("GET", code, path, content=b"", kind="")
 
+    async def witness(self, code: str, body: bytes, *, seconds: float) -> Reply:
+        """
+        Ask an institution to cosign a checkpoint (c2sp.org/tlog-witness), as nobody in particular: the log has signed.
+        """
+        return await self._send("POST", code, WITNESS_PATH, content=body, kind=TEXT, seconds=seconds)
+
+    async def beyond(self, url: str, path: str, body: bytes, *, seconds: float) -> Reply:
+        """
+        Post a text to somebody who is not in the directory.
+        """
+        to = client.origin(url)
+        return await self._network.ask(to, "POST", path, headers={"content-type": TEXT}, body=body, seconds=seconds)
+
     def beside(self, code: str) -> bool:
         """True for an institution in this process."""
         return code in self._mounted
@@ -128,7 +143,15 @@ class Peers:
         return _bought(reply, code, now)
 
     async def _send(
-        self, method: str, code: str, path: str, *, content: bytes, kind: str, token: str | None = None
+        self,
+        method: str,
+        code: str,
+        path: str,
+        *,
+        content: bytes,
+        kind: str,
+        token: str | None = None,
+        seconds: float | None = None,
     ) -> Reply:
         institution = self._directory.institution(code)
         if institution is None:
@@ -138,11 +161,12 @@ class Peers:
             headers["authorization"] = f"Bearer {token}"
         if mine := trace.current():
             headers["traceparent"] = trace.header(mine)
+        seconds = seconds or self._seconds
         beside = self._mounted.get(code)
         if beside is not None:
-            return await beside.ask(method, path, headers=headers, body=content, seconds=self._seconds)
+            return await beside.ask(method, path, headers=headers, body=content, seconds=seconds)
         to = client.origin(institution.url)
-        return await self._network.ask(to, method, path, headers=headers, body=content, seconds=self._seconds)
+        return await self._network.ask(to, method, path, headers=headers, body=content, seconds=seconds)
 
 
 def _bought(reply: Reply, code: str, now: datetime) -> _Token:

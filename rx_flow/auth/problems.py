@@ -69,6 +69,7 @@ STATUS: dict[Code, int] = {
             _C.CERTIFICATE_EXPIRED,
             _C.CERTIFICATE_REVOKED,
             _C.SUITE_NOT_ACCEPTED,
+            _C.NOT_CONSISTENT,
             _C.CLOCK_SKEW,
             _C.REASON_REQUIRED,
             _C.SUPPLY_TOO_LONG,

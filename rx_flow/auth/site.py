@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
+from rx_flow.auth.log.running import Logs
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.problems import code_of
@@ -66,6 +67,8 @@ class Site:
     sender: Sender
     throttle: Throttle = field(default_factory=Throttle, repr=False)
     responder: Responder | None = None
+    logs: Logs | None = None  # of the platform
+    log_readers: dict[tuple[str, str], datetime] = field(default_factory=dict, repr=False)  # when recorded last
     callers: dict[str, tuple[Actor, datetime]] = field(default_factory=dict, repr=False)
 
     @property

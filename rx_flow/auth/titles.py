@@ -27,6 +27,7 @@ TITLES: dict[str, tuple[str, str]] = {
         "暂时无法确定证书是否已吊销，请稍后再试",
         "Whether the certificate was revoked cannot be told now, try again later",
     ),
+    Code.NOT_CONSISTENT: ("与先前所见的日志不一致", "Not a continuation of the log that was seen before"),
     Code.WRONG_SIGNER: ("签名人与操作人不符", "Signed by somebody else"),
     Code.CLOCK_SKEW: ("签名时间与当前时间不符", "The time of signing is not plausible"),
     Code.NOT_FOUND: ("未找到", "Not found"),

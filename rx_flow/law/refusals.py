@@ -34,6 +34,7 @@ class Code(StrEnum):
     CERTIFICATE_REVOKED = "certificate_revoked"
     SUITE_NOT_ACCEPTED = "suite_not_accepted"
     CERTIFICATE_STATUS_UNKNOWN = "certificate_status_unknown"
+    NOT_CONSISTENT = "not_consistent"  # a log's checkpoint that does not continue the one seen before
     WRONG_SIGNER = "wrong_signer"
     CLOCK_SKEW = "clock_skew"
     # What it is about; another's prescription answers exactly like one that does not exist.

@@ -15,6 +15,8 @@ from rx_flow.law.refusals import Code
 
 # Answers hold personal and commercial facts: nobody on the way keeps them, and no browser guesses what they are.
 HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+CACHE: Final = "rx_flow.cache"  # in the scope: what a route of public files has for `no-store`
+OK: Final = 200
 
 
 async def _whole(receive: Receive, bytes_max: int) -> list[Message] | None:
@@ -66,7 +68,9 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *HEADERS]
+                cache = scope.get(CACHE)
+                shown = HEADERS if cache is None or message["status"] != OK else ((b"cache-control", cache), HEADERS[1])
+                message["headers"] = [*message["headers"], *shown]
             await send(message)
 
         try:

@@ -91,10 +91,6 @@ class Guard:
         except FileNotFoundError:
             return ""
 
-    def relieve(self) -> None:
-        """Take the alarm back: what was signed is in the log again."""
-        self._alarm.unlink(missing_ok=True)
-
     @property
     def _alarm(self) -> Path:
         return self.path.with_suffix(".alarm")
@@ -123,6 +119,21 @@ def guard_of(folder: Path, name: str, epoch: int) -> Guard:
     Return the record of what was signed under the origin of a log's epoch.
     """
     return Guard(folder / f"{name}.{epoch}.signed")
+
+
+def alarms(folder: Path) -> dict[str, str]:
+    """
+    Return why nothing is signed, by log: for whoever is not the process that signs.
+    """
+    return {path.name.partition(".")[0]: path.read_text("utf-8") for path in sorted(folder.glob("*.alarm"))}
+
+
+def relieve(folder: Path, name: str) -> None:
+    """
+    Take the alarms of a log back: what was signed is in it again, or there is a new origin.
+    """
+    for path in folder.glob(f"{name}.*.alarm"):
+        path.unlink(missing_ok=True)
 
 
 def _checkpoint(line: str) -> Checkpoint:

@@ -23,7 +23,7 @@ from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin, Outcome
 from rx_flow.record.database import Database
 from rx_flow.record.log import checkpoints, store
-from rx_flow.record.log.guard import Guard, RolledBack, guard_of
+from rx_flow.record.log.guard import Guard, RolledBack, guard_of, relieve
 from rx_flow.record.log.leader import Leader
 from rx_flow.record.log.store import CHECKPOINTS, FIRST_EPOCH, Log
 from rx_flow.tlog import checkpoint
@@ -178,7 +178,7 @@ class Sequencer:
             await self._raise_alarm(name, str(refusal))
             return
         if name not in self._sizes:
-            self.guard(name, found.epoch if found else FIRST_EPOCH).relieve()
+            relieve(self.guards, name)
             if self.alarms.pop(name, None) is not None:
                 log.warning("log %s: checkpoints are signed again", name)
         self._sizes[name] = (found.epoch, found.size) if found else None
