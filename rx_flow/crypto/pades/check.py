@@ -77,17 +77,20 @@ def check(pdf: bytes, roots: bytes, *, lists: Iterable[bytes] = (), now: datetim
     # 4. Whom the certificate names, and whether it is to be believed.
     with _reading():
         at = found.self_reported_timestamp
-        signer, *others = _certificates(found)
-        enclosed = [one.get_object().data for one in DocumentSecurityStore.read_dss(reader).crls]
+        store = DocumentSecurityStore.read_dss(reader)
+        signer, *others = _certificates(found, [one.get_object().data for one in store.certs.values()])
+        enclosed = [one.get_object().data for one in store.crls]
         title = str(reader.trailer_view["/Info"]["/Title"])
     if at is None or at.utcoffset() is None:
         raise Untrusted(Reason.MALFORMED, "time")
     believed = published.certificates(roots)
-    trust = Trust(believed, (signer, *others), (*enclosed, *lists))
-    print_ = thumbprint(signer)
-    certified = trust.certified(print_, Purpose.DOCUMENT, at, now=now or at)
+    with _reading():  # a certificate is read bit by bit
+        trust, print_ = Trust(believed, (signer, *others)), thumbprint(signer)
     if {*map(thumbprint, others)} != {*trust.chain(print_)} - {*map(thumbprint, believed)}:
         raise Untrusted(Reason.UNTRUSTED_CHAIN, "a certificate that is no part of the way to the root")
+    for one in (*enclosed, *lists):
+        trust.take(one)
+    certified = trust.certified(print_, Purpose.DOCUMENT, at, now=now or at)
     return Sealed(certified.signer, at, title)
 
 
@@ -143,6 +146,14 @@ def _spelled(pdf: bytes, found: EmbeddedPdfSignature) -> cms.SignerInfo:
     return info
 
 
-def _certificates(found: EmbeddedPdfSignature) -> list[x509.Certificate]:
-    """The signer's certificate, and the others that came with the signature."""
-    return [x509.load_der_x509_certificate(one.dump()) for one in (found.signer_cert, *found.other_embedded_certs)]
+def _certificates(found: EmbeddedPdfSignature, sealed: list[bytes]) -> list[x509.Certificate]:
+    """
+    The signer's certificate, and then all others that came with the signature: each once, and the `sealed` ones.
+
+    Those in the signature stand outside of what is signed, and a certificate has more than one spelling that verifies.
+    """
+    own = found.signer_cert.dump()
+    came = [one.chosen.dump() for one in found.signed_data["certificates"]]
+    if sorted(came) != sorted(sealed):
+        raise Untrusted(Reason.UNTRUSTED_CHAIN, "other certificates than were sealed")
+    return [x509.load_der_x509_certificate(one) for one in (own, *(one for one in came if one != own))]

@@ -101,7 +101,7 @@ class _Key(Signer):
         self, key: SigningKey, certificate: asn1.Certificate, between: list[asn1.Certificate], at: datetime
     ) -> None:
         store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # the library does not type it
-        store.register_multiple([certificate, *between])
+        store.register_multiple(between)
         super().__init__(
             signing_cert=certificate,
             cert_registry=store,
