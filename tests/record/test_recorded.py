@@ -56,6 +56,15 @@ def test_what_was_refused_or_looked_at_does_not_make_a_document_known(db: Databa
     assert set(db.look(recorded.times, RX).values()) == {NOW + HOUR, NOW + 2 * HOUR}
 
 
+def test_an_attempt_that_was_refused_is_not_when_it_was_recorded(db: Database) -> None:
+    """Tried too early, refused, and taken an hour later."""
+    paper = document(draft(RX), "submit", DOCTOR)
+    db.run(audit.refused, DOCTOR, "submit", code=Code.CONFLICT, origin=ORIGIN, now=NOW, rx=RX, document=paper.digest)
+    db.run(two_steps)
+
+    assert db.look(recorded.times, RX)[paper.digest] == NOW + HOUR
+
+
 def test_what_came_with_a_document_is_known_since_then_too(db: Database) -> None:
     def both(tx: Connection) -> None:
         standing = available(tx, RX)
