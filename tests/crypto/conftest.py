@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from forge import NOW, House, build
 
+from rx_flow.crypto.suites.pq import PQ
 from rx_flow.crypto.suites.sm import SM
 
 VECTORS = "RX_FLOW_VECTORS"
@@ -29,6 +30,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 def national(tmp_path_factory: pytest.TempPathFactory) -> House:
     """The same house, with keys and certificates of the national algorithms."""
     return build(tmp_path_factory.mktemp("national"), now=NOW, suite=SM)
+
+
+@pytest.fixture(scope="session")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The same house, with two keys in every certificate, one of them against quantum computers."""
+    return build(tmp_path_factory.mktemp("lasting"), now=NOW, suite=PQ)
 
 
 @pytest.fixture(scope="session")

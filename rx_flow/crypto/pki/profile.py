@@ -122,10 +122,12 @@ def describe(certificate: x509.Certificate) -> Certified:
         name=_attribute(certificate, NameOID.COMMON_NAME),
         thumbprint=thumbprint(certificate),
     )
+    purpose = _purpose(certificate)
+    signatures.serves(public, reading=purpose is Purpose.PACKAGE)
     return Certified(
         signer,
         public,
-        _purpose(certificate),
+        purpose,
         begins=certificate.not_valid_before_utc,
         ends=certificate.not_valid_after_utc,
     )

@@ -18,6 +18,7 @@ from rx_flow.crypto import suites
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pki import foreign, form
 from rx_flow.crypto.suites import PrivateKey, PublicKey, fits
+from rx_flow.crypto.suites.pair import PublicPair, ReadingPublic
 
 _NAME_BYTES = 20  # of a key in certificates: 160 bits, as RFC 7093 §2
 
@@ -36,6 +37,16 @@ def public_key(certificate: x509.Certificate) -> PublicKey:
         raise Untrusted(Reason.BAD_CERTIFICATE, "the key is of no suite")
     assert isinstance(public, PublicKey)  # noqa: S101  for the type checker: `fits` has just said so
     return public
+
+
+def serves(public: PublicKey, *, reading: bool) -> None:
+    """
+    Return if a key can do what it is certified for: open packages (`reading`), or sign; `BAD_CERTIFICATE` if not.
+
+    Where a suite has a kind of key for each, they are not to be mixed up.
+    """
+    if isinstance(public, PublicPair) and isinstance(public, ReadingPublic) is not reading:
+        raise Untrusted(Reason.BAD_CERTIFICATE, "the key is for something else")
 
 
 def is_foreign(certificate: x509.Certificate) -> bool:

@@ -72,10 +72,12 @@ def sign(key: SigningPrivate, data: bytes) -> bytes:
     return first + key.quantum.sign(data)
 
 
-def verify(key: SigningPublic, data: bytes, signature: bytes) -> None:
+def verify(key: PublicPair, data: bytes, signature: bytes) -> None:
     """
     Return if both halves of `signature` are `key`'s over `data`; raise `Untrusted` with the precise reason if not.
     """
+    if not isinstance(key, SigningPublic):
+        raise Untrusted(Reason.WRONG_USAGE, "a key for opening packages")
     size = len(signature)
     if size == _CLASSICAL:
         raise Untrusted(Reason.QUANTUM_MISSING)
