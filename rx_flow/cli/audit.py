@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,8 @@ from rich.table import Table
 
 from rx_flow.auth.titles import TITLES
 from rx_flow.cli import sites
-from rx_flow.cli.auditing import verify
+from rx_flow.cli.auditing import export, verify
+from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
@@ -126,6 +126,24 @@ app.command(
     ),
 )(verify.check)
 app.command(
+    "export",
+    help=tr(
+        "把各统筹区的日志导出为静态文件（C2SP tlog-tiles），可用他人的工具核验。\n\n"
+        "例：rx-flow audit export out --data data",
+        "Write every area's log as static files (C2SP tlog-tiles), which other people's tools verify.\n\n"
+        "Example: rx-flow audit export out --data data",
+    ),
+)(export.export)
+app.command(
+    "bundle",
+    help=tr(
+        "导出一条、一张处方或一段时间的记录及其证明、检查点、核验说明；导出本身也记入日志。\n\n"
+        "例：rx-flow audit bundle --rx 350100-0123456789ABCDEF --out rx.zip --format csv --data data",
+        "Entries of one prescription, one entry or a time range, with proofs, the checkpoint and how to verify them; "
+        "the export itself is logged.\n\nExample: rx-flow audit bundle --rx 350100-0123456789ABCDEF --out rx.zip",
+    ),
+)(export.bundle)
+app.command(
     "reconcile",
     help=tr(
         "逐行对照业务数据与日志，指出绕过程序的改动（改、删、插）。\n\n例：rx-flow audit reconcile --data data",
@@ -133,19 +151,6 @@ app.command(
         "Example: rx-flow audit reconcile --data data",
     ),
 )(verify.compare)
-
-
-def moment(text: str | None) -> datetime | None:
-    """Read a day or a time as people in China mean it; `Trouble` where it is neither."""
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Trouble(
-            "malformed", tr("时间格式应为 2026-11-01 或 2026-11-01T08:00", "not a day or time"), text
-        ) from None
-    return found if found.utcoffset() is not None else found.replace(tzinfo=SHANGHAI)
 
 
 def as_record(one: Recorded) -> dict[str, Any]:

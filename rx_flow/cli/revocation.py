@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from rx_flow.cli import sites
-from rx_flow.cli.audit import moment
+from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble

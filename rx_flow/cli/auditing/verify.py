@@ -22,6 +22,8 @@ from rx_flow.cli.screen import progress as under_way
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Kind, log_domain
+from rx_flow.evidence import container, logged
+from rx_flow.evidence.faults import Unproven
 from rx_flow.record.log import checkpoints, store
 from rx_flow.record.log.chains import Chains
 from rx_flow.record.log.files import fetching
@@ -70,6 +72,10 @@ def check(
         Path | None,
         typer.Option(help=tr("已导出的日志目录（离线核验）", "an exported log: verifies it, and no database")),
     ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help=tr("日志证据包（离线核验）", "a bundle of entries: verifies it, and no database")),
+    ] = None,
     policy_file: Annotated[
         Path | None, typer.Option("--policy", help=tr("日志与见证人公钥", "keys of logs and witnesses (tlog-policy)"))
     ] = None,
@@ -81,10 +87,11 @@ def check(
     """Verify every log, say what was and was not checked, and exit with 1 if anything is wrong."""
     kept = _kept(saved)
     with Progress(console=under_way(), transient=True, disable=as_json) as progress:
-        if tree is not None:
+        if tree is not None or bundle is not None:
             if policy_file is None:
-                raise Trouble("malformed", tr("离线核验需要 --policy", "an exported log needs --policy"), str(tree))
-            verdicts = [_tree(tree, _policy(policy_file), kept, progress)]
+                raise Trouble("malformed", tr("离线核验需要 --policy", "what was exported needs --policy"), "")
+            trusted = read_policy(policy_file)
+            verdicts = [_bundle(bundle, trusted)] if bundle else [_tree(tree or Path(), trusted, kept, progress)]
         else:
             verdicts = _database(data, keys, database_url, policy_file=policy_file, kept=kept, progress=progress)
     _print(verdicts, as_json=as_json)
@@ -116,7 +123,7 @@ def _database(
     known = sites.directory(data, keys)
     platform = sites.only(known, Kind.PLATFORM)
     domain = log_domain(platform.code)
-    given = None if policy_file is None else _policy(policy_file)
+    given = None if policy_file is None else read_policy(policy_file)
     verdicts: list[Verdict] = []
 
     def look(tx: Connection) -> None:
@@ -125,7 +132,7 @@ def _database(
             for epoch in reversed(store.epochs(tx, name)):
                 log = store.load(tx, name, epoch)
                 assert log is not None  # noqa: S101  it was listed in this transaction
-                trusted = given or _own(sites.keys_of(data, keys), platform.code, name, log.origin)
+                trusted = given or own_keys(sites.keys_of(data, keys), platform.code, name)(log.origin)
                 history = [*kept, *_signed(tx, name, epoch)]
                 ask = chains if name != store.CHECKPOINTS else None
                 verdict = Verdict(log.origin)
@@ -165,6 +172,22 @@ def _tree(tree: Path, trusted: Policy, kept: list[bytes], progress: Progress) ->
     if chains is not None:
         _close(verdict, chains)
     verdict.not_checked[ROWS] = Why.NOT_ASKED
+    return verdict
+
+
+def _bundle(path: Path, trusted: Policy) -> Verdict:
+    """Entries of a log, each with its proof."""
+    verdict = Verdict(str(path))
+    try:
+        judged = logged.judge(container.unpack(path.read_bytes()), trusted)
+    except OSError:
+        raise Trouble("not_found", tr("找不到证据包", "no such bundle"), str(path)) from None
+    except (Unproven, Broken) as broken:
+        verdict.find(broken.fault, broken.where)
+        return verdict
+    verdict.log, verdict.size = judged.origin, judged.size
+    verdict.checked.update(judged.checked)
+    verdict.not_checked = {CHAINS: Why.NOT_ASKED, ROWS: Why.NOT_ASKED}
     return verdict
 
 
@@ -226,16 +249,18 @@ def _signed(tx: Connection, name: str, epoch: int) -> list[bytes]:
     return found[::step]
 
 
-def _own(keys: Path, code: str, name: str, origin: str) -> Policy:
-    """The log's own published keys; without witnesses."""
+def own_keys(keys: Path, code: str, name: str) -> Callable[[str], Policy]:
+    """Return what makes, of an origin, a policy of the log's own published keys; without witnesses."""
     try:
         lines = (keys / "public" / f"{code}.{name}.log.pub").read_text("utf-8").split()
-        return Policy(logs=tuple(Key(origin, KeyKind.LOG, bytes.fromhex(one)) for one in lines), quorum=NONE)
+        public = [bytes.fromhex(one) for one in lines]
     except (OSError, ValueError):
         raise Trouble("not_found", tr("找不到日志公钥", "the log's public key is missing"), f"{code}.{name}") from None
+    return lambda origin: Policy(logs=tuple(Key(origin, KeyKind.LOG, one) for one in public), quorum=NONE)
 
 
-def _policy(path: Path) -> Policy:
+def read_policy(path: Path) -> Policy:
+    """Return the policy of a file; `Trouble` where it cannot be used."""
     try:
         return policy.parse(path.read_bytes())
     except (OSError, Broken) as fault:
