@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from rx_flow.app import open_keys
 from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
 from rx_flow.cli.language import tr
+from rx_flow.cli.proof import private, sheet
 from rx_flow.cli.proof.verify import told
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Settings
@@ -32,10 +32,12 @@ Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psyc
 
 EVIDENCE = tr(
     "由平台出具一张处方的证据包：文书、证书、吊销列表、审计记录，供任何人离线核验；出具本身写入审计日志。\n\n"
-    "例：rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.zip --withhold-patient",
+    "例：rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.zip --withhold-patient\n\n"
+    "例：rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.pdf --pdf",
     "Give out what proves a prescription: documents, certificates, revocation lists, audit entries, for anybody to "
     "judge offline; that it was given out is itself an entry.\n\n"
-    "Example: rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.zip --withhold-patient",
+    "Example: rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.zip --withhold-patient\n\n"
+    "Example: rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.pdf --pdf",
 )
 
 
@@ -51,11 +53,27 @@ def evidence(
             help=tr("遮蔽患者信息，只留加盐承诺", "leave the patient out: salted commitments only"),
         ),
     ] = False,
+    pdf: Annotated[
+        bool,
+        typer.Option(
+            "--pdf",
+            help=tr(
+                "改为出具盖有医院电子签章的处方笺（PDF）", "the prescription sheet under the hospital's seal instead"
+            ),
+        ),
+    ] = False,
     purpose: Annotated[Purpose, typer.Option(help=tr("用途", "what it is for; it stands in the log"))] = Purpose.COURT,
     keys: Keys = None,
     database_url: Url = None,
 ) -> None:
-    """Write a bundle that has just been judged as a stranger would."""
+    """Write a bundle, or the sheet, that has just been judged as a stranger would."""
+    if pdf:
+        if withhold_patient:
+            detail = tr("处方笺写有患者信息", "a sheet says who the patient is")
+            raise Trouble("malformed", tr("--pdf 与 --withhold-patient 不能同用", "--pdf withholds nothing"), detail)
+        wanted = sheet.Wanted(RxId(rx), data=data, keys=keys, database_url=database_url, purpose=purpose.value)
+        _tell(out, sheet.write(wanted, out, now=utc_now()))
+        return
     known = sites.directory(data, keys)
     folder = sites.keys_of(data, keys)
     me = sites.institution(known, "")
@@ -73,12 +91,10 @@ def evidence(
     failed = verify(bundle, (folder / "root.pem").read_bytes(), now=now).failed
     if failed is not None:
         raise Trouble(failed.code, tr("证据不成立，未写出", "it does not hold, and was not written"), told(failed))
-    _write(out, bundle)
-    typer.echo(tr(f"已写出 {out}（{len(bundle)} 字节）", f"{out}: {len(bundle)} bytes"))
+    private.write(out, bundle)
+    _tell(out, len(bundle))
+
+
+def _tell(out: Path, size: int) -> None:
+    typer.echo(tr(f"已写出 {out}（{size} 字节）", f"{out}: {size} bytes"))
     typer.echo(tr(f"核验：rx-flow verify {out} --root ROOT.pem", f"judge it: rx-flow verify {out} --root ROOT.pem"))
-
-
-def _write(out: Path, bundle: bytes) -> None:
-    """What holds a patient's data is for whoever asked for it alone."""
-    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(bundle)

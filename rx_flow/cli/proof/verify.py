@@ -1,5 +1,7 @@
 """
 `rx-flow verify` judges an evidence bundle: offline, without a database, a key or a site; it prints numbered steps.
+
+A sealed sheet (处方笺) is judged by `sealed`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import typer
 
 from rx_flow.auth.site import utc_now
 from rx_flow.cli.language import LANGUAGE, tr
+from rx_flow.cli.proof import sealed
 from rx_flow.cli.trouble import Trouble
 from rx_flow.evidence.case import Fact
 from rx_flow.evidence.container import BUNDLE_MAX
@@ -22,15 +25,16 @@ from rx_flow.tlog.policy import Policy, parse
 POLICY_MAX = 2**16
 
 VERIFY = tr(
-    "离线核验证据包：逐步给出通过或确切原因；只信任所给的根证书。退出码 0 成立，1 不成立。\n\n"
+    "离线核验证据包或处方笺（PDF）：逐步给出通过或确切原因；只信任所给的根证书。退出码 0 成立，1 不成立。\n\n"
     "例：rx-flow verify rx.zip --root ROOT.pem",
-    "Judge a bundle offline, step by step, trusting the given root alone. Exit code 0 if it holds, 1 if not.\n\n"
+    "Judge a bundle or a sealed sheet offline, step by step, trusting the given root alone.\n\n"
+    "Exit code 0 if it holds, 1 if not.\n\n"
     "Example: rx-flow verify rx.zip --root ROOT.pem",
 )
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help=tr("证据包", "the bundle"))],
+    file: Annotated[Path, typer.Argument(help=tr("证据包或处方笺", "the bundle, or the sheet"))],
     *,
     root: Annotated[Path, typer.Option("--root", help=tr("您信任的根证书（PEM）", "the root that you trust, in PEM"))],
     log_policy: Annotated[
@@ -41,7 +45,11 @@ def check(
 ) -> None:
     """Print every step, and leave with 0 if none failed."""
     policy: Policy | None = parse(_read(log_policy, POLICY_MAX)) if log_policy is not None else None
-    report = verify(_read(file, BUNDLE_MAX), _read(root, BUNDLE_MAX), now=utc_now(), policy=policy)
+    content, roots = _read(file, BUNDLE_MAX), _read(root, BUNDLE_MAX)
+    if content.startswith(sealed.PDF):
+        sealed.tell(content, roots, as_json=as_json)
+        return
+    report = verify(content, roots, now=utc_now(), policy=policy)
     if as_json:
         typer.echo(json.dumps(_document(report), ensure_ascii=False, indent=1))
     else:
