@@ -19,6 +19,7 @@ from rx_flow.cli import keys as development
 from rx_flow.config import Directory, Kind
 from rx_flow.crypto.authority import development_passphrase, development_pins
 from rx_flow.crypto.keyrings.ring import Keyring
+from rx_flow.crypto.suites import DEFAULT, named
 from rx_flow.record.database import Database
 from rx_flow.record.schema import upgrade
 from rx_flow.settlement.benefit.policy import Category, Scheme
@@ -69,15 +70,15 @@ def ports(count: int) -> list[int]:
 
 
 @contextmanager
-def world(kind: str, *, patients: int) -> Iterator[World]:
+def world(kind: str, *, patients: int, suite: str = DEFAULT.name) -> Iterator[World]:
     """
-    Make a world on `sqlite` or `postgresql` with so many insured patients; it is gone afterwards.
+    Make a world on `sqlite` or `postgresql` with so many insured patients and keys of a suite; it is gone afterwards.
     """
     folder = Path(tempfile.mkdtemp(prefix="rx-rig-"))
     try:
         with cluster() if kind == "postgresql" else nullcontext() as running:
             directory = development.read_participants(HERE / "participants.toml")
-            development.make(folder / "keys", directory, now=datetime.now(UTC))
+            development.make(folder / "keys", directory, now=datetime.now(UTC), suite=named(suite))
             databases = {}
             for site, code in CODES.items():
                 url = running.create(code.lower()) if running else f"sqlite:///{folder / code}.db"
