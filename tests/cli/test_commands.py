@@ -64,6 +64,7 @@ def test_the_commands_are_those_that_the_readme_names() -> None:
     assert {path[0] for path in ALL if path} == {
         "audit",
         "demo",
+        "evidence",
         "expire",
         "insured",
         "keys",
@@ -71,6 +72,7 @@ def test_the_commands_are_those_that_the_readme_names() -> None:
         "migrate",
         "serve",
         "staff",
+        "verify",
     }
     assert {path[1] for path in ALL if path[:1] == ("serve",) and path[1:]} == {
         "hospital",

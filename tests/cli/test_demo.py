@@ -179,3 +179,60 @@ def test_a_folder_with_something_in_it_is_left_alone(prescriptions: list[dict[st
 
     assert (again.returncode, "error conflict" in again.stderr) == (1, True)
     assert sorted(path.name for path in data.iterdir()) == before
+
+
+def test_every_prescription_can_be_proven_to_a_stranger(
+    prescriptions: list[dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    """One of each end, whole or without the patient, judged by the command alone; giving it out is on the record."""
+    root, words = (
+        str(data / "keys" / "root.pem"),
+        {word for case in CASES for word in (case.patient.name, case.patient.id_number)},
+    )
+    ends = {one["outcome"]: one["rx"] for at, one in enumerate(prescriptions) if at != TAMPERED}
+    for number, rx in enumerate(ends.values()):
+        out = tmp_path / f"{number}.zip"
+        withheld = ["--withhold-patient"] if number % 2 else []
+
+        given = rx_flow("evidence", rx, "--data", str(data), "--out", str(out), "--purpose", "review", *withheld)
+        judged = rx_flow("verify", str(out), "--root", root, "--json")
+
+        assert (given.returncode, judged.returncode) == (0, 0), given.stderr + judged.stdout
+        report = json.loads(judged.stdout)
+        assert (report["rx"], report["holds"], report["failed"]) == (rx, True, None)
+        assert [step["number"] for step in report["steps"]] == list(range(1, 14))
+        assert not [word for word in words if word in judged.stdout or (withheld and word.encode() in out.read_bytes())]
+        assert out.stat().st_mode & 0o777 == 0o600
+        assert entries(data, "--rx", rx, "--action", "export")[0]["purpose"].startswith("review")
+
+
+def test_evidence_that_does_not_hold_is_said_step_by_step(
+    prescriptions: list[dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    out, root = tmp_path / "rx.zip", str(data / "keys" / "root.pem")
+    assert rx_flow("evidence", prescriptions[0]["rx"], "--data", str(data), "--out", str(out)).returncode == 0
+    out.write_bytes(out.read_bytes().replace(b"prescription.jws", b"prescribtion.jws", 1))
+
+    english = rx_flow("verify", str(out), "--root", root)
+    chinese = rx_flow("verify", str(out), "--root", root, "--lang", "zh")
+    machine = rx_flow("verify", str(out), "--root", root, "--json")
+
+    assert {english.returncode, chinese.returncode, machine.returncode} == {1}
+    assert " 1  failed  the file: packing these files again does not give this file [not_as_written]" in english.stdout
+    assert "13  not reached  the verifiable log" in english.stdout
+    assert " 1  不成立  证据包文件" in chinese.stdout
+    assert json.loads(machine.stdout)["failed"] == {"step": "container", "code": "not_as_written", "detail": ""}
+
+
+def test_evidence_of_what_was_tampered_with_is_refused(
+    prescriptions: list[dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "rx.zip"
+    refused = rx_flow("evidence", prescriptions[TAMPERED]["rx"], "--data", str(data), "--out", str(out))
+    unknown = rx_flow("evidence", "350100-0000000000000000", "--data", str(data), "--out", str(out))
+    missing = rx_flow("verify", str(out), "--root", str(data / "keys" / "root.pem"))
+
+    assert (refused.returncode, "error bad_document" in refused.stderr) == (1, True)
+    assert (unknown.returncode, "error not_found" in unknown.stderr) == (1, True)
+    assert (missing.returncode, "error not_found" in missing.stderr) == (1, True)
+    assert not out.exists()

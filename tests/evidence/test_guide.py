@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bundles import PHARMACIST, REASON, SECRETS, Bundles, Members, resummed
+from bundles import PHARMACIST, REASON, SECRETS, Bundles, Members, make, resummed
 
+from rx_flow.crypto.suites import named
 from rx_flow.evidence.manifest import GUIDE
 
 NEEDED = ("openssl", "sha256sum", "base64", "unzip", "od", "cut", "sed", "tr")
@@ -69,7 +70,7 @@ def test_every_command_passes_on_a_bundle_that_holds(
 
     assert {section: one.returncode for section, one in done.items()} == dict.fromkeys(SECTION, 0), done
     assert done["signatures"].stdout.count("Verified OK") == 10, "nine documents and the manifest"
-    assert done["certificates"].stdout.count(": OK") == 7
+    assert done["certificates"].stdout.count(": OK") == 9, "seven signers and two authorities"
     assert "chain and manifest: OK" in done["jose"].stdout
     assert {path for path in inside.rglob("*") if path.is_file()} == before, "nothing is left lying about"
     if withheld:
@@ -145,3 +146,27 @@ def test_an_altered_disclosure_is_noticed(tmp_path: Path, bundles: Bundles) -> N
     path.write_text(raw[:-3] + ("A" if raw[-3] != "A" else "B") + raw[-2:])
 
     assert run(inside, commands(inside)["jose"]).returncode != 0
+
+
+def test_a_signer_who_was_revoked_afterwards_is_said_and_does_not_stop_the_others(
+    tmp_path: Path, bundles: Bundles
+) -> None:
+    inside = unpacked(tmp_path, bundles, bundles.full["signer revoked since"])
+
+    done = run(inside, commands(inside)["certificates"])
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"certificates/{bundles.keys.of(PHARMACIST).thumbprint}.pem: 已吊销 / revoked" in done.stdout
+    assert done.stdout.count("Revocation Date") == 1
+
+
+def test_openssl_checks_a_bundle_of_the_national_suite(tmp_path: Path) -> None:
+    national = make(tmp_path, named("sm"))
+    inside = unpacked(tmp_path, national, national.full["returned"])
+
+    done = {section: run(inside, block) for section, block in commands(inside).items()}
+
+    assert {section: one.returncode for section, one in done.items()} == dict.fromkeys(SECTION, 0), done
+    assert done["signatures"].stdout.count("Signature Verified Successfully") == 10
+    assert done["certificates"].stdout.count(": OK") == 9
+    assert done["certificates"].stdout.count("Signature Verified Successfully") == 3, "each authority's list"
