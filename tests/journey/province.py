@@ -90,6 +90,7 @@ class Keys:
     moonlighter: SigningKey  # of REVIEWER, who is also certified as a pharmacist of PHARMACY
     foreign: SigningKey  # of CHECKER's name, certified by an authority that nobody believes
     tokens: dict[str, Token] = field(default_factory=dict)  # whose keys are in a PKCS #11 token, by code
+    accepts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # suites, where not those of the roots, by code
     rings: dict[str, Keyring] = field(default_factory=dict)
     people: dict[str, SigningKey] = field(default_factory=dict)
 
@@ -328,6 +329,7 @@ async def province(
                 keys.folder,
                 passphrase=keys.secret(code),
                 keyring=keys.where(code),
+                suites=keys.accepts.get(code, ()),
                 urls=urls,
                 token_seconds=TOKEN_SECONDS,
             )
