@@ -1,5 +1,5 @@
 """
-`scripts/torture spine`: services are killed with kill -9 at random instants while lifecycles go on, and then judged.
+`scripts/torture spine|audit`: services are killed with kill -9 at random instants while lifecycles go on, then judged.
 
 What a client was told must be there: every acknowledged document, once, in its chain, with its entry and its money.
 """
@@ -12,6 +12,7 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx2
@@ -21,7 +22,8 @@ from rx_flow.law.standing import Area, State
 from scripts.rig.hands import STEPS, Course, Hands, addresses, learn
 from scripts.rig.judge import Verdict, judge
 from scripts.rig.servers import Service, apart, running
-from scripts.rig.world import AREA, CHECKER, DOCTOR, HOSPITAL, PHARMACY, World, world
+from scripts.rig.watch import Watch
+from scripts.rig.world import AREA, CHECKER, DOCTOR, HOSPITAL, PHARMACY, PLATFORM, World, world
 
 PATIENTS = 2000
 ATTEMPT_SECONDS = 20.0
@@ -36,6 +38,10 @@ REACHES = {
     "dispense": State.DISPENSED,
 }
 ORDER = list(REACHES.values())
+
+
+def _nothing() -> None:
+    """Look at nothing."""
 
 
 @dataclass(slots=True)
@@ -106,14 +112,21 @@ async def _course(hands: Hands, course: Course, log: Log) -> None:
     log.finished.append(course)
 
 
-async def _killer(services: dict[str, Service], kills: int, *, seed: int, log: Log) -> None:
-    """Kill one service after the other, chosen and timed by a seeded generator, and start it again at once."""
+async def _killer(
+    services: dict[str, Service], kills: int, *, seed: int, log: Log, dead: Callable[[], None] = _nothing
+) -> None:
+    """
+    Kill one service after the other, chosen and timed by a seeded generator, and start it again at once.
+
+    `dead` looks at what is left in between.
+    """
     chance = random.Random(seed)  # noqa: S311  The instants must be repeatable, not secret.
     codes = sorted(services)
     for n in range(1, kills + 1):
         await asyncio.sleep(chance.uniform(0.02, 1.2))
         code = chance.choice(codes)
         services[code].kill()
+        dead()
         services[code].start()
         log.kills[code] = log.kills.get(code, 0) + 1
         await asyncio.to_thread(services[code].ready)
@@ -121,7 +134,17 @@ async def _killer(services: dict[str, Service], kills: int, *, seed: int, log: L
             print(f"  {n} of {kills} kills, {len(log.finished)} lifecycles done", file=sys.stderr, flush=True)
 
 
-async def _run(place: World, services: dict[str, Service], *, kills: int, workers: int, seed: int) -> Log:
+async def drive(
+    place: World,
+    services: dict[str, Service],
+    *,
+    kills: int,
+    workers: int,
+    seed: int,
+    victims: dict[str, Service],
+    dead: Callable[[], None] = _nothing,
+) -> Log:
+    """Let people work while `victims` among the services are killed, until so many kills are done."""
     log = Log()
     over = asyncio.Event()
     numbers = iter(range(10**6))
@@ -137,7 +160,7 @@ async def _run(place: World, services: dict[str, Service], *, kills: int, worker
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(worker())
-            await _killer(services, kills, seed=seed, log=log)
+            await _killer(victims, kills, seed=seed, log=log, dead=dead)
             over.set()
         await asyncio.sleep(8)  # what lies in an outbox is delivered within the senders' longest rest
     return log
@@ -148,7 +171,7 @@ def torture(kind: str, *, kills: int, workers: int, seed: int) -> Verdict:
     with world(kind, patients=PATIENTS) as place:
         services = apart(place, shipped=True)
         with running(services):
-            log = asyncio.run(_run(place, services, kills=kills, workers=workers, seed=seed))
+            log = asyncio.run(drive(place, services, kills=kills, workers=workers, seed=seed, victims=services))
         told = {course.rx: dict(course.told) for course in log.finished}
         verdict = judge(kind, place.databases, told)
     verdict.note |= {
@@ -162,18 +185,44 @@ def torture(kind: str, *, kills: int, workers: int, seed: int) -> Verdict:
     return verdict
 
 
+def torture_audit(kind: str, *, kills: int, workers: int, seed: int) -> Verdict:
+    """Torture the platform alone, whose log others watch; judge it at every death, and everything at the end."""
+    with world(kind, patients=PATIENTS) as place:
+        services = apart(place, shipped=True)
+        watch = Watch(place, services[PLATFORM].url)
+        with running(services), watch.watching():
+            only = {PLATFORM: services[PLATFORM]}
+            log = asyncio.run(
+                drive(place, services, kills=kills, workers=workers, seed=seed, victims=only, dead=watch.look)
+            )
+            watch.wait_until_published()
+        told = {course.rx: dict(course.told) for course in log.finished}
+        verdict = judge(kind, place.databases, told)
+        watch.judge(verdict)
+    verdict.note |= {
+        "kills of the platform": sum(log.kills.values()),
+        "lifecycles": len(log.finished),
+        "requests_without_answer": log.unanswered,
+        "answered_pending": log.pending,
+    }
+    verdict.faults += [f"stuck: {one}" for one in log.stuck]
+    return verdict
+
+
 def main() -> None:
     """Parse, torture, print; exit 1 where anything told is not so."""
     parser = argparse.ArgumentParser(prog="scripts/torture", description=__doc__)
-    parser.add_argument("what", choices=["spine"])
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("what", choices=["spine", "audit"])
+    parser.add_argument("--kills", type=int, help="50 of any service (spine), 200 of the platform (audit)")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     kinds = ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]
-    verdicts = [torture(kind, kills=asked.kills, workers=asked.workers, seed=asked.seed) for kind in kinds]
+    torment = torture if asked.what == "spine" else torture_audit
+    kills = asked.kills or (50 if asked.what == "spine" else 200)
+    verdicts = [torment(kind, kills=kills, workers=asked.workers, seed=asked.seed) for kind in kinds]
     if asked.json:
         print(json.dumps([{"database": one.kind, **one.note, "faults": one.faults} for one in verdicts]))
     else:
