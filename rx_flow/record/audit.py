@@ -7,7 +7,7 @@ where no prescription is concerned. `idx` is null until a sequencer numbers the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -294,6 +294,18 @@ _FOUND = select(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where an entry stands among all of a site, by when it was recorded: what a page ends at.
+    """
+
+    recorded_at: datetime
+    area: str
+    chain: str
+    seq: int
+
+
 def entries(
     tx: Connection,
     *,
@@ -303,41 +315,45 @@ def entries(
     since: datetime | None = None,
     until: datetime | None = None,
     outcome: Outcome | None = None,
-    action: str | None = None,
+    code: Code | None = None,
+    action: str | Collection[str] | None = None,
     trace: str | None = None,
     patient: str | None = None,
     limit: int = 100,
-    before: Recorded | None = None,
+    before: Recorded | Place | None = None,
 ) -> Sequence[Recorded]:
     """
     Return what was recorded, the newest first: `since` inclusive, `until` exclusive, `before` the last of a page.
 
-    `patient` is a pseudonym: whatever stands in a chain that has an entry about that patient.
+    `patient` is a pseudonym: whatever stands in a chain that has an entry about that patient. `action` may be several.
     """
     c = audit_entry.c
     wanted = [
         column == value
         for column, value in (
-            (c.rx, rx),
             (c.actor, person),
             (c.institution, institution),
             (c.outcome, outcome and outcome.value),
-            (c.action, action),
+            (c.code, code and code.value),
+            (c.action, action if isinstance(action, str) else None),
             (c.trace, trace),
         )
         if value is not None
     ]
     if rx is not None:
-        wanted.append(and_(c.area == rx[:6], c.chain == rx))
+        wanted.append(and_(c.area == rx[:6], c.chain == rx, c.rx == rx))
+    if action is not None and not isinstance(action, str):
+        wanted.append(c.action.in_(sorted(action)))
     if patient is not None:
         hidden = audit_secret.c
-        wanted.append(c.chain.in_(select(hidden.chain).where(hidden.name == PATIENT, hidden.value == patient)))
+        theirs = select(hidden.area, hidden.chain).where(hidden.name == PATIENT, hidden.value == patient)
+        wanted.append(tuple_(c.area, c.chain).in_(theirs))
     if since is not None:
         wanted.append(c.recorded_at >= since)
     if until is not None:
         wanted.append(c.recorded_at < until)
-    order = tuple_(c.recorded_at, c.chain, c.seq)
     if before is not None:
-        wanted.append(order < (before.recorded_at, before.chain, before.seq))
-    found = _FOUND.where(*wanted).order_by(c.recorded_at.desc(), c.chain.desc(), c.seq.desc()).limit(limit)
-    return [Recorded(*row) for row in tx.execute(found)]
+        order = tuple_(c.recorded_at, c.area, c.chain, c.seq)
+        wanted.append(order < (before.recorded_at, before.area, before.chain, before.seq))
+    newest = (c.recorded_at.desc(), c.area.desc(), c.chain.desc(), c.seq.desc())
+    return [Recorded(*row) for row in tx.execute(_FOUND.where(*wanted).order_by(*newest).limit(limit))]
