@@ -6,13 +6,28 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from rx_flow.app import open_keys
-from rx_flow.config import Directory, Institution, Kind, Person, Settings, Unfit, check_passphrase, read_passphrase
+from rx_flow.config import (
+    Directory,
+    Institution,
+    Kind,
+    Person,
+    Settings,
+    Unfit,
+    check_passphrase,
+    read_passphrase,
+    read_suites,
+)
+from rx_flow.crypto import authority
 from rx_flow.crypto.authority import development_passphrase
+from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.suites import libcrypto
+from rx_flow.crypto.suites.sm import SM
 from rx_flow.law.standing import Role
 
 LONG = "a passphrase long enough for production"
@@ -105,6 +120,58 @@ def test_keys_that_cannot_be_read_are_named(keys: Path, tmp_path: Path, damage: 
         (moved / damage).unlink() if text is None else (moved / damage).write_text(text)
         with pytest.raises(Unfit, match="cannot be read"):
             open_keys(Settings("H35010000001", "sqlite://", moved))
+
+
+@pytest.fixture(scope="module")
+def national(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of keys of the national algorithms."""
+    folder = tmp_path_factory.mktemp("national")
+    spec = authority.InstitutionSpec("H35010000001", "hospital", "名")
+    authority.init(folder, [spec], [], now=datetime.now(UTC), suite=SM)
+    return folder
+
+
+def refusal(settings: Settings) -> Reason | None:
+    """Why a site with these settings does not believe its own seal, if it does not."""
+    trust, keyring = open_keys(settings)
+    try:
+        trust.signer(keyring.seal.thumbprint, datetime.now(UTC))
+    except Untrusted as refused:
+        return refused.reason
+    return None
+
+
+def test_a_site_accepts_what_it_is_told_or_the_suites_of_its_roots(
+    keys: Path, national: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = (Settings("H35010000001", "sqlite://", folder) for folder in (keys, national))
+
+    no = Reason.SUITE_NOT_ACCEPTED
+    assert (refusal(ours), refusal(theirs)) == (None, None)
+    assert refusal(replace(ours, suites=("sm",))) is refusal(replace(theirs, suites=("p256",))) is no
+    monkeypatch.setenv("RX_FLOW_SUITES", " sm ,, pq")
+    assert read_suites() == ("sm", "pq")
+    assert (refusal(ours), refusal(theirs)) == (no, None)
+    assert refusal(replace(ours, suites=("p256", "sm"))) is None  # the settings come first
+
+
+def test_a_suite_that_nobody_knows_is_named(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RX_FLOW_SUITES", "p256,rsa")
+    with pytest.raises(Unfit, match="RX_FLOW_SUITES: no suite rsa"):
+        open_keys(Settings("H35010000001", "sqlite://", keys))
+
+
+def test_where_the_national_algorithms_are_missing_it_is_said_what_to_install(
+    national: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libcrypto, "_NAME", b"an algorithm that no OpenSSL has")
+    libcrypto.library.cache_clear()
+    try:
+        with pytest.raises(Unfit, match="apt-get install libssl3"):
+            open_keys(Settings("H35010000001", "sqlite://", national))
+    finally:
+        monkeypatch.undo()
+        libcrypto.library.cache_clear()
 
 
 def test_settings_do_not_show_the_passphrase() -> None:

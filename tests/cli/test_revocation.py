@@ -19,6 +19,7 @@ from rx_flow.crypto import authority
 from rx_flow.crypto.documents import issue
 from rx_flow.crypto.keyrings.files import unlock
 from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.suites.sm import SM
 from rx_flow.law.standing import Actor, Role, State
 from rx_flow.record import audit, dossier
 from rx_flow.record.audit import Entry, Origin
@@ -152,6 +153,21 @@ def test_a_new_key_and_the_old_one_still_known(house: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert len(ran.stdout.split()) == 3
     assert len(Trust.load(house / "keys").of(HOSPITAL)) == 6
+
+
+def test_keys_are_made_in_a_suite_and_change_over_to_another(house: Path, tmp_path: Path) -> None:
+    assert run("keys", "init", "--suite", "sm", cwd=tmp_path).returncode == 0
+    national = Trust.load(tmp_path / "keys", accepts=("sm",))
+    assert national.reader(PLATFORM, datetime.now(UTC)).institution == PLATFORM
+
+    other = run("keys", "init", "--suite", "sm", cwd=house)
+    assert other.returncode == 1
+    assert "p256: change over by `keys roll`" in other.stderr
+    assert run("keys", "roll", "institutions", "--suite", "sm", cwd=house).stdout.strip() == "institutions-2"
+    assert run("keys", "renew", PLATFORM, cwd=house).returncode == 0
+    reader = Trust.load(house / "keys").reader(PLATFORM, datetime.now(UTC))
+    assert SM.owns(reader.public)
+    assert run("keys", "init", "--suite", "rot13", cwd=house).returncode == 2
 
 
 def test_a_new_authority_issues_from_now_on(house: Path) -> None:
