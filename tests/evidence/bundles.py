@@ -20,6 +20,7 @@ from platform_world import (
     CARD,
     INSURER,
     NAME,
+    NOW,
     PHARMACIST,
     PLATFORM,
     REVIEWER,
@@ -74,6 +75,11 @@ class Bundles:
 
     def members(self, name: str = "dispensed", *, withheld: bool = False) -> Members:
         return container.unpack((self.withheld if withheld else self.full)[name])
+
+    @property
+    def keys_at(self) -> datetime:
+        """A moment at which the lists that the keys' folder began with hold."""
+        return NOW
 
     @property
     def seal(self) -> SigningKey:
@@ -174,7 +180,13 @@ def resummed(members: Members) -> Members:
     return {**members, SUMS: manifest.sums_of(members)}
 
 
-def resealed(members: Members, seal: SigningKey, change: Callable[[Stated], Stated] = lambda stated: stated) -> bytes:
+def resealed(
+    members: Members,
+    seal: SigningKey,
+    change: Callable[[Stated], Stated] = lambda stated: stated,
+    *,
+    head: str = "",
+) -> bytes:
     """What the platform itself could do: alter files, their digests, and seal the result."""
     made = {name: body for name, body in members.items() if name not in {MANIFEST, SUMS}}
     made[SUMS] = manifest.sums_of(made)
@@ -191,7 +203,7 @@ def resealed(members: Members, seal: SigningKey, change: Callable[[Stated], Stat
         packages=tuple(Package(seq, manifest.digest(one)) for seq, one in packages.items()),
         logs=tuple(body["logs"]),
     )
-    head = digest_of(raws[-1]) if raws else "0" * 64
+    head = head or digest_of(raws[-1])
     stated = change(stated)
     made[MANIFEST] = manifest.sign(
         seal, stated, rx=claimed.members["rx"], seq=max(len(raws), 1), head=head, at=claimed.at
@@ -214,6 +226,6 @@ def flipped(data: bytes, at: int, rng: random.Random) -> bytes:
 
 
 __all__ = (
-    "PHARMACIST", "PLATFORM", "REASON", "REVIEWER", "SECRETS", "Bundles", "Members",
+    "INSURER", "PHARMACIST", "PLATFORM", "REASON", "REVIEWER", "SECRETS", "Bundles", "Members",
     "flipped", "make", "relinked", "replace", "resealed", "resummed", "sign_document", "signed_part",
 )  # fmt: skip

@@ -344,6 +344,12 @@ def test_a_manifest_that_states_otherwise(bundles: Bundles, change: Callable[[St
     assert bundles.reason(resealed(bundles.members(), bundles.seal, change)) == expected
 
 
+def test_a_manifest_that_names_another_last_document(bundles: Bundles) -> None:
+    other = resealed(bundles.members(), bundles.seal, head="0" * 64)
+
+    assert bundles.reason(other) == "chain: cut_short"
+
+
 def test_a_withheld_bundle_cannot_slip_a_disclosure_in(bundles: Bundles) -> None:
     members = {**bundles.members(withheld=True), PRESCRIPTION: bundles.members()[PRESCRIPTION]}
 
