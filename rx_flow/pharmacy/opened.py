@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rx_flow.crypto import packages as _packages
-from rx_flow.crypto.documents import Document, verify_document
+from rx_flow.crypto.documents import Document
+from rx_flow.crypto.dossiers import verify_dossier
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
@@ -42,19 +43,14 @@ def open_copy(packages: Iterable[Package], keyring: Keyring, trust: Trust, seen:
     """
     Open the packages of a claimed prescription and verify all that is in them, as `seen`.
 
-    Raise `Untrusted` for a package or a signature, `Refused(BAD_DOCUMENT)` for a chain that is not whole or not lawful.
+    Raise `Untrusted` for a package, a chain or a signature that does not hold, `Refused(BAD_DOCUMENT)` for what is not
+    lawful.
     """
     # 1. Only as packages of this prescription, with our own key.
     raw = [each for one in packages for each in _packages.open_package(one.body, keyring.opening, rx=rx)]
-    # 2. Every signature, as of when it was made.
-    documents = tuple(verify_document(each, trust, seen) for each in raw)
-    # 3. One chain from the first document on, all of this prescription.
-    head = ""
-    for seq, document in enumerate(documents, 1):
-        if (document.rx, document.seq, document.prev) != (rx, seq, head):
-            raise Refused(Code.BAD_DOCUMENT, "the documents are not one chain")
-        head = document.digest
-    # 4. The way that the law allows, to where it can be claimed.
+    # 2. One chain from the first document on, all of this prescription, every signature as of when it was made.
+    documents = verify_dossier(raw, trust, seen, rx=rx)
+    # 3. The way that the law allows, to where it can be claimed.
     standing, prescription = _replay(documents, rx)
     if standing.state is not State.AVAILABLE:
         raise Refused(Code.BAD_DOCUMENT, "the documents do not end where it can be claimed")
@@ -71,8 +67,8 @@ def _replay(documents: Iterable[Document], rx: str) -> tuple[Standing, Prescript
         if standing is None:
             raise Refused(Code.BAD_DOCUMENT, "the first document is not a prescription")
         standing = _step(standing, document)
-    if standing is None or prescription is None:
-        raise Refused(Code.BAD_DOCUMENT, "there are no documents")
+    assert standing is not None  # noqa: S101  A dossier has a first document.
+    assert prescription is not None  # noqa: S101  As above.
     return standing, prescription
 
 

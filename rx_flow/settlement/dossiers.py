@@ -6,16 +6,17 @@ Nothing that the platform says is believed that the documents do not show.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import accumulate, chain
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
-from rx_flow.crypto.documents import Document, verify_document
+from rx_flow.crypto.documents import Document
+from rx_flow.crypto.dossiers import verify_dossier
 from rx_flow.crypto.keyrings.keys import OpeningKey
 from rx_flow.crypto.packages import open_package
 from rx_flow.crypto.pki.path import Trust
@@ -51,20 +52,20 @@ def read(body: bytes, rx: RxId, *, key: OpeningKey, trust: Trust, now: datetime)
     """
     Open and verify what the platform answered for `rx`.
 
-    Raise `Untrusted` for a package or a signature that does not hold, `Refused(DOCUMENT_OUT_OF_ORDER)` for a broken
-    chain, `Refused(BAD_DOCUMENT)` for anything else that cannot be, such as two opinions by one person.
+    Raise `Untrusted` for a package, a chain or a signature that does not hold, `Refused(DOCUMENT_OUT_OF_ORDER)` for a
+    package elsewhere than it says, `Refused(BAD_DOCUMENT)` for what else cannot be, such as two opinions by one person.
     """
     # 1. The form of the answer.
     answer = _answer(body, rx)
     packages = tuple(Package(one["first_seq"], one["body"]) for one in answer["packages"])
     seen = Seen(now, told(answer.get("recorded", {})) or None)
-    # 2. Every package opens with our key, and every document in it is signed by whom it says.
-    opened = [[verify_document(raw, trust, seen) for raw in open_package(one.body, key, rx=rx)] for one in packages]
-    if any(found[0].seq != one.first_seq for found, one in zip(opened, packages, strict=True)):
+    # 2. Every package opens with our key and begins where the one before it ended.
+    opened = [open_package(one.body, key, rx=rx) for one in packages]
+    ends = accumulate(map(len, opened), initial=0)
+    if any(one.first_seq != end + 1 for one, end in zip(packages, ends, strict=False)):
         raise Refused(Code.DOCUMENT_OUT_OF_ORDER, "a package does not begin where it says")
-    documents = tuple(document for found in opened for document in found)
-    # 3. They are one chain from the first document to the head that the platform names, about this prescription.
-    _chained(documents, rx, str(answer["head"]))
+    # 3. The documents are one chain to the head that the platform names, each signed by whom it says.
+    documents = verify_dossier(chain.from_iterable(opened), trust, seen, rx=rx, head=str(answer["head"]))
     # 4. Each step was one that the law permits; the state that follows is the one that the platform names.
     standing, states, prescription = _replayed(documents, rx)
     if standing.state.value != answer["state"]:
@@ -112,17 +113,6 @@ def _answer(body: bytes, rx: RxId) -> Mapping[str, Any]:
         if not isinstance(one["body"], str):
             f.malformed("dossier.packages.body")
     return answer
-
-
-def _chained(documents: Sequence[Document], rx: RxId, head: str) -> None:
-    if any(document.rx != rx for document in documents):
-        raise Refused(Code.DOCUMENT_REPLAYED, "a document was made for another prescription")
-    first, last = documents[0], documents[-1]
-    if (first.seq, first.prev) != (1, "") or last.digest != head:
-        raise Refused(Code.DOCUMENT_OUT_OF_ORDER, "the dossier is not whole")
-    for one, other in pairwise(documents):
-        if (other.seq, other.prev) != (one.seq + 1, one.digest):
-            raise Refused(Code.DOCUMENT_OUT_OF_ORDER, f"document {one.seq + 1} is next")
 
 
 def _replayed(documents: Iterable[Document], rx: RxId) -> tuple[Standing, tuple[State, ...], Prescription]:
