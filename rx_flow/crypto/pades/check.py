@@ -20,12 +20,11 @@ from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
-from rx_flow.crypto.certificates import Purpose, Signer
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pades.seal import FIELD, MECHANISM
 from rx_flow.crypto.pki import published
 from rx_flow.crypto.pki.path import Trust
-from rx_flow.crypto.pki.profile import thumbprint
+from rx_flow.crypto.pki.profile import Purpose, Signer, thumbprint
 from rx_flow.crypto.suites import HALF
 
 PDF_MAX = 8 * 2**20  # bytes; a sheet has about 150,000

@@ -28,11 +28,11 @@ from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from rx_flow.crypto import suites
-from rx_flow.crypto.certificates import Purpose
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.pki.offline import enclose
 from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.profile import Purpose
 
 FIELD = "seal"
 MECHANISM = "sha256_ecdsa"  # of the one suite that PDF viewers know
