@@ -55,7 +55,13 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help=tr("全部重新生成", "make everything anew"))] = False,
     suite: Annotated[
-        Name, typer.Option(help=tr("密码算法套件；sm 为国密", "the suite of algorithms; sm: SM2, SM3, SM4"))
+        Name,
+        typer.Option(
+            help=tr(
+                "密码算法套件；sm 为国密，pq 抗量子（双重签名与混合密钥封装）",
+                "the suite of algorithms; sm: SM2, SM3, SM4; pq: against quantum computers, everything done twice",
+            )
+        ),
     ] = Name.P256,
 ) -> None:
     """Make what is missing, and say where the secrets are."""
