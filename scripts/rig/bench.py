@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
-from scripts.rig import crypto_bench
+from scripts.rig import audit_bench, crypto_bench
 from scripts.rig.hands import STEPS, Course, Hands, addresses, learn
 from scripts.rig.servers import Service, apart, running, together
 from scripts.rig.world import World, world
@@ -194,8 +194,11 @@ def main() -> None:
     if sys.argv[1:2] == ["crypto"]:
         crypto_bench.main(sys.argv[2:])
         return
+    if sys.argv[1:2] == ["audit"]:
+        audit_bench.main(as_json="--json" in sys.argv)
+        return
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", choices=["lifecycle", "crypto"])
+    parser.add_argument("what", choices=["lifecycle", "crypto", "audit"])
     parser.add_argument("-n", "--lifecycles", type=int, default=300)
     parser.add_argument("-c", "--concurrency", type=int, default=8)
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
