@@ -14,7 +14,7 @@ from rich.table import Table
 
 from rx_flow.auth.titles import TITLES
 from rx_flow.cli import sites
-from rx_flow.cli.auditing import export, verify
+from rx_flow.cli.auditing import export, operating, verify
 from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.screen import screen
@@ -194,3 +194,6 @@ def cells(one: Recorded, known: Directory) -> tuple[str, ...]:
         (institution.name if LANGUAGE == "zh" else institution.name_en) if institution else actor["institution"],
         f"[red]{outcome}: {titles[0 if LANGUAGE == 'zh' else 1]} ({entry['code']})[/]" if denied else outcome,
     )
+
+
+operating.add_to(app)

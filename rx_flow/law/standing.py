@@ -47,7 +47,6 @@ class Role(StrEnum):
     PHARMACY = "pharmacy"
     PHARMACIST = "pharmacist"
     INSURER = "insurer"
-    AUDITOR = "auditor"  # reads the audit log, and nothing else
 
 
 # In these roles an institution acts by its seal (电子签章), never one of its staff.

@@ -55,7 +55,6 @@ _ROLES: dict[str, tuple[str, str]] = {
     Role.PHARMACY: ("药店", "pharmacy"),
     Role.PHARMACIST: ("药店执业药师", "pharmacist"),
     Role.INSURER: ("医保经办机构", "insurer"),
-    Role.AUDITOR: ("审计人员", "auditor"),
 }
 
 

@@ -198,7 +198,7 @@ def _epoch_of(tx: Connection, area: str, idx: int) -> Log | None:
 
 def _may_know(tx: Connection, chain: str, institution: str | None, asker: Actor) -> bool:
     """An auditor and the platform all; others what they did themselves, and what is about their prescriptions."""
-    if asker.role in {Role.AUDITOR, Role.PLATFORM} or institution == asker.institution:
+    if asker.role is Role.PLATFORM or institution == asker.institution:
         return True
     standing = standing_of(tx, chain)
     return standing is not None and related(tx, standing, asker)

@@ -1,0 +1,226 @@
+"""
+`rx-flow audit status`, `vkey`, `new-origin` and `reader`: how a platform's logs are, and what their operator does.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from rx_flow.app import open_keys
+from rx_flow.auth.log import parties
+from rx_flow.auth.site import utc_now
+from rx_flow.cli import sites
+from rx_flow.cli.language import tr
+from rx_flow.cli.screen import screen
+from rx_flow.cli.trouble import Trouble
+from rx_flow.config import Institution, Kind, Settings, log_domain, read_guards
+from rx_flow.law.standing import SHANGHAI, Actor
+from rx_flow.platform.log import readers, reading
+from rx_flow.platform.log.reading import Listed
+from rx_flow.record.log import epochs
+from rx_flow.record.log.guard import alarms, relieve
+from rx_flow.tlog import policy
+from rx_flow.tlog.note import Key
+from rx_flow.tlog.policy import Policy
+
+Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the data folder of the services"))]
+Keys = Annotated[Path | None, typer.Option("--keys", help=tr("密钥目录", "the folder of keys; DATA/keys if none"))]
+Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
+Json = Annotated[bool, typer.Option("--json", help=tr("输出 JSON", "as JSON"))]
+
+STATUS = tr(
+    "各日志的来源名、规模、最新检查点、见证人、待编号记录和告警。有告警时退出码为 1。\n\n例：rx-flow audit status --data data",
+    "Each log's origin, size, last checkpoint, witnesses, backlog and alarm; exit code 1 where there is an alarm.\n\n"
+    "Example: rx-flow audit status --data data",
+)
+VKEY = tr(
+    "以签名便笺格式打印日志与见证人的验证密钥；--policy 打印完整的见证策略文件。\n\n例：rx-flow audit vkey --data data",
+    "Print the verifier keys of logs and witnesses in the note format; with --policy, the whole tlog-policy file.\n\n"
+    "Example: rx-flow audit vkey --data data --policy",
+)
+NEW_ORIGIN = tr(
+    "日志不能再签时启用新的来源名（纪元）；首条记录写明旧来源名的最后一个检查点。没有告警时须加 --force。\n\n"
+    "例：rx-flow audit new-origin 350100 --data data",
+    "Open a new origin (epoch) for a log that is not signed any more; its first entry names the old one's last "
+    "checkpoint. Without an alarm --force is needed.\n\nExample: rx-flow audit new-origin 350100 --data data",
+)
+READER = tr(
+    "为审计人员签发读取审计记录的令牌，并写入审计日志。\n\n例：rx-flow audit reader chen --days 7 --data data",
+    "Make a token with which an auditor reads entries, on the record.\n\n"
+    "Example: rx-flow audit reader chen --days 7 --data data",
+)
+
+
+def _here(data: Path, keys: Path | None, url: str | None) -> tuple[Institution, Path, Settings]:
+    folder = sites.keys_of(data, keys)
+    me = sites.only(sites.directory(data, keys), Kind.PLATFORM)
+    return me, folder, Settings(me.code, url or sites.database_url(data, me.code), folder)
+
+
+def _policy(folder: Path, me: Institution, data: Path, keys: Path | None) -> Policy:
+    names = parties.log_names(folder, me.code)
+    logs = [key for name in names for key in parties.log_keys(folder, me.code, name)]
+    return parties.chosen(folder, sites.directory(data, keys), logs)[0]
+
+
+def status(*, data: Data = Path("data"), keys: Keys = None, database_url: Url = None, as_json: Json = False) -> None:
+    """Print how every log is."""
+    me, folder, settings = _here(data, keys, database_url)
+    names, trusted = parties.log_names(folder, me.code), _policy(folder, me, data, keys)
+    with sites.opened(data, me.code, url=database_url, keys=keys) as db:
+        found = db.look(reading.listed, names, trusted)
+    wrong = alarms(read_guards(settings))
+    newest = {one.name: max(each.epoch for each in found if each.name == one.name) for one in found}
+    records = [_record(one, trusted, wrong.get(one.name, "") if newest[one.name] == one.epoch else "") for one in found]
+    records += [_missing(name, why) for name, why in wrong.items() if name not in newest]
+    if as_json:
+        typer.echo(json.dumps(records, ensure_ascii=False))
+    else:
+        _print(records, len(trusted.witnesses))
+    raise typer.Exit(int(bool(wrong)))
+
+
+def _record(one: Listed, trusted: Policy, alarm: str) -> dict[str, Any]:
+    return {
+        "log": one.name,
+        "epoch": one.epoch,
+        "origin": one.origin,
+        "size": one.size,
+        "checkpoint": one.signed.size if one.signed else None,
+        "signed_at": one.signed.signed_at.isoformat() if one.signed else None,
+        "witnessed": one.witnessed.size if one.witnessed else None,
+        "witnesses": list(reading.cosigners(one.witnessed, trusted)) if one.witnessed else [],
+        "backlog": one.backlog,
+        "alarm": alarm,
+    }
+
+
+def _missing(name: str, alarm: str) -> dict[str, Any]:
+    """A log that the database has lost altogether."""
+    nothing: dict[str, Any] = dict.fromkeys(("epoch", "origin", "checkpoint", "signed_at", "witnessed"))
+    return {"log": name, **nothing, "size": 0, "witnesses": [], "backlog": 0, "alarm": alarm}
+
+
+def _print(records: list[dict[str, Any]], witnesses: int) -> None:
+    heads = tr(
+        "日志 来源名 规模 检查点 签署时间 已见证 见证人 待编号 告警",
+        "log origin size checkpoint signed witnessed witnesses backlog alarm",
+    ).split()
+    shown = Table(*heads, header_style="bold")
+    for column in shown.columns:
+        column.overflow = "fold"
+    for one in records:
+        at = one["signed_at"]
+        shown.add_row(
+            one["log"],
+            one["origin"] or "–",
+            str(one["size"]),
+            "–" if one["checkpoint"] is None else str(one["checkpoint"]),
+            _local(at),
+            "–" if one["witnessed"] is None else str(one["witnessed"]),
+            f"{len(one['witnesses'])}/{witnesses}",
+            str(one["backlog"]),
+            f"[red]{escape(one['alarm'])}[/]" if one["alarm"] else tr("无", "none"),
+        )
+    screen().print(shown)
+
+
+def _local(at: str | None) -> str:
+    return "–" if at is None else datetime.fromisoformat(at).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def vkey(
+    *,
+    data: Data = Path("data"),
+    keys: Keys = None,
+    as_policy: Annotated[bool, typer.Option("--policy", help=tr("见证策略文件", "as a tlog-policy file"))] = False,
+) -> None:
+    """Print verifier keys, a line each: first the logs', then the witnesses'."""
+    me, folder, _ = _here(data, keys, None)
+    trusted = _policy(folder, me, data, keys)
+    if as_policy:
+        typer.echo(policy.dump(trusted).decode(), nl=False)
+        return
+    every: list[Key] = [*trusted.logs, *trusted.witnesses.values()]
+    for key in every:
+        typer.echo(str(key))
+
+
+def new_origin(
+    name: Annotated[str, typer.Argument(metavar="AREA", help=tr("统筹区或 checkpoints", "an area, or checkpoints"))],
+    *,
+    data: Data = Path("data"),
+    keys: Keys = None,
+    database_url: Url = None,
+    force: Annotated[bool, typer.Option("--force", help=tr("没有告警也启用", "also without an alarm"))] = False,
+) -> None:
+    """Open the next epoch, and say what others have to do about it."""
+    me, folder, settings = _here(data, keys, database_url)
+    if name not in parties.log_names(folder, me.code):
+        raise Trouble("not_found", tr("没有这个日志的密钥", "no key of such a log is published"), name)
+    guards, by = read_guards(settings), Actor(me.code, me.kind.role, me.code)
+    with sites.opened(data, me.code, url=database_url, keys=keys) as db:
+        opened = db.run(
+            epochs.open_next, name, domain=log_domain(me.code), guards=guards, by=by, now=utc_now(), force=force
+        )
+    relieve(guards, name)
+    before = opened.signed
+    typer.echo(tr(f"新来源名：{opened.log.origin}", f"the new origin: {opened.log.origin}"))
+    typer.echo(
+        tr("旧来源名的最后检查点：", "last checkpoint of the old origin: ")
+        + (f"{before.origin} {before.size}" if before else tr("无", "none"))
+    )
+    typer.echo(tr("验证密钥：", "verifier key:"))
+    for key in parties.log_keys(folder, me.code, name, opened.log.epoch):
+        typer.echo(f"  {key}")
+    typer.echo(tr(_TELL_ZH, _TELL_EN))
+
+
+_TELL_ZH = """须告知：
+  审计人员：保留旧来源名的全部检查点；在策略文件中加入上面的密钥；从新来源名重新开始保存检查点；
+    核对新日志的首条记录（log_new_origin）与手中最后一个旧检查点是否相同。
+  见证人：名录内的医院和药店自动接受并记入各自的审计日志；其他见证人须配置新的来源名和密钥。
+  旧来源名不再签署任何检查点；如再出现，即为伪造或两份历史。"""
+_TELL_EN = """Tell:
+  auditors: keep every checkpoint of the old origin; add the key above to the policy; begin anew to save checkpoints;
+    compare the new log's first entry (log_new_origin) with the last checkpoint of the old one that they hold.
+  witnesses: hospitals and pharmacies of the directory accept it by themselves and record that; others must be given
+    the new origin and its key.
+  Under the old origin nothing is signed any more: a later checkpoint of it is a forgery, or a second history."""
+
+
+def reader(
+    name: Annotated[str, typer.Argument(help=tr("名称：小写字母、数字、连字符", "small letters, digits, hyphens"))],
+    *,
+    days: Annotated[int, typer.Option(min=1, max=92, help=tr("有效天数", "for so many days"))] = 7,
+    data: Data = Path("data"),
+    keys: Keys = None,
+    database_url: Url = None,
+) -> None:
+    """Print a token, and nothing else, on stdout."""
+    me, _, settings = _here(data, keys, database_url)
+    _, keyring = open_keys(settings)
+    now, lifetime = utc_now(), timedelta(days=days)
+    token = readers.grant(keyring.access_token_secret, me.code, name, now=now, lifetime=lifetime)
+    by = Actor(me.code, me.kind.role, me.code)
+    with sites.opened(data, me.code, url=database_url, keys=keys) as db:
+        db.run(readers.granted, by, name, until=now + lifetime, now=now)
+    typer.echo(token)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Declare the commands under `rx-flow audit`."""
+    for name, run, text in (
+        ("status", status, STATUS),
+        ("vkey", vkey, VKEY),
+        ("new-origin", new_origin, NEW_ORIGIN),
+        ("reader", reader, READER),
+    ):
+        app.command(name, help=text)(run)
