@@ -227,6 +227,13 @@ def test_what_would_not_verify_is_not_signed(house: House, change: dict[str, obj
         written(house.doctor, **change)
 
 
+def test_what_is_only_claimed_does_not_show_either(house: House) -> None:
+    claimed = take_apart(written(house.doctor))
+
+    assert repr(claimed) == f"<Claimed {claimed.digest}>"
+    assert repr(claimed.parts) == f"<Parts, {len(claimed.raw)} bytes>"
+
+
 def test_the_content_does_not_show(house: House) -> None:
     document = verify_document(written(house.doctor), house.trust, Seen(NOW))
 
@@ -244,3 +251,11 @@ def test_a_time_has_one_spelling(at: datetime) -> None:
 def test_purposes_are_told_apart_when_signing(house: House) -> None:
     with pytest.raises(Untrusted, match="wrong_usage"):
         house.doctor.sign(b"anything", purpose=Purpose.TOKEN, at=NOW)
+
+
+def test_what_is_not_believed_yet_does_not_show_its_content(house: House) -> None:
+    claimed = take_apart(written(house.doctor))
+
+    for shown in (repr(claimed), repr(claimed.parts)):
+        assert "张三" not in shown
+        assert written(house.doctor).split(".")[1][:20] not in shown
