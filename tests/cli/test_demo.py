@@ -236,3 +236,41 @@ def test_evidence_of_what_was_tampered_with_is_refused(
     assert (unknown.returncode, "error not_found" in unknown.stderr) == (1, True)
     assert (missing.returncode, "error not_found" in missing.stderr) == (1, True)
     assert not out.exists()
+
+
+def test_a_sealed_sheet_is_given_out_and_judged(
+    prescriptions: list[dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    rx, out, root = prescriptions[0]["rx"], tmp_path / "rx.pdf", str(data / "keys" / "root.pem")
+    given = rx_flow("evidence", rx, "--data", str(data), "--out", str(out), "--pdf", "--purpose", "review")
+    held = rx_flow("verify", str(out), "--root", root)
+    machine = rx_flow("verify", str(out), "--root", root, "--json")
+
+    assert (given.returncode, held.returncode, machine.returncode) == (0, 0, 0), given.stderr + held.stdout
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert f"处方笺 {rx}" in held.stdout
+    assert "The hospital's seal holds" in held.stdout
+    report = json.loads(machine.stdout)
+    assert (report["holds"], report["title"], report["by"]["institution"][:1]) == (True, f"处方笺 {rx}", "H")
+    hospital = report["by"]["institution"]
+    told = rx_flow("audit", "list", "--data", str(data), "--site", hospital, "--json", "--rx", rx, "--action", "open")
+    assert json.loads(told.stdout.splitlines()[0])["purpose"] == "sheet, review"
+
+    out.write_bytes(out.read_bytes() + b"\n")
+    changed = rx_flow("verify", str(out), "--root", root, "--lang", "zh")
+    machine = rx_flow("verify", str(out), "--root", root, "--json")
+    assert (changed.returncode, "签章不成立" in changed.stdout, "[changed_since]" in changed.stdout) == (1, True, True)
+    assert (machine.returncode, json.loads(machine.stdout)["failed"]["code"]) == (1, "changed_since")
+
+
+def test_a_sheet_withholds_nothing_and_is_for_what_was_released(
+    prescriptions: list[dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "rx.pdf"
+    how = ("--data", str(data), "--out", str(out), "--pdf")
+    both = rx_flow("evidence", prescriptions[0]["rx"], *how, "--withhold-patient")
+    unknown = rx_flow("evidence", "350100-0000000000000000", *how)
+
+    assert (both.returncode, "error malformed" in both.stderr) == (1, True)
+    assert (unknown.returncode, "error not_found" in unknown.stderr) == (1, True)
+    assert not out.exists()
