@@ -110,7 +110,12 @@ async def certificates(caller: Caller, site: Here) -> Response:  # noqa: ARG001 
     response_class=Response,
     responses=_file(ANSWERED, "RFC 6960") | problems(Code.NOT_FOUND),
     openapi_extra={
-        "requestBody": {"required": True, "content": {ASKED: {"schema": {"type": "string", "format": "binary"}}}}
+        "requestBody": {
+            "required": True,
+            "content": {
+                ASKED: {"schema": {"type": "string", "format": "binary", "examples": ["(DER, RFC 6960 §4.1)"]}}
+            },
+        }
     },
 )
 async def ask(request: Request, site: Here) -> Response:

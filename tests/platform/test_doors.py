@@ -13,6 +13,7 @@ from rx_flow.law.transitions import ACTIONS
 
 RX = "350100-0000000000000000"
 PATIENT = {"/patient/view", "/patient/nominate"}
+CERTIFICATES = "/pki/"  # open to everybody, but for the certificates, which name people
 
 
 async def test_every_verb_after_the_release_is_a_door(w: World) -> None:
@@ -29,6 +30,8 @@ async def test_every_door_of_institutions_wants_a_token(w: World) -> None:
 
     for path, item in paths.items():
         if path in PATIENT | {"/healthz", "/oauth/token"}:
+            continue
+        if path.startswith(CERTIFICATES) and path != "/pki/certificates":
             continue
         for method in item:
             answer = await w.client.request(method, path.format(rx=RX, digest="0" * 64), json={})
