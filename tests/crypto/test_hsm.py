@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from forge import HOSPITAL, NOW, PLATFORM, RX, House, written
+from paper import sealed
 
 from rx_flow.crypto import suites
 from rx_flow.crypto.certificates import Purpose
@@ -28,6 +29,7 @@ from rx_flow.crypto.keyrings.kept import Unreachable
 from rx_flow.crypto.keyrings.pkcs11_uri import Where
 from rx_flow.crypto.keyrings.ring import PAIRS, Keyring
 from rx_flow.crypto.packages import open_package, seal
+from rx_flow.crypto.pades.check import check
 from rx_flow.crypto.tokens import client_assertion, verify_assertion
 
 pytestmark = pytest.mark.skipif(
@@ -281,3 +283,9 @@ def test_an_address_says_which_token_and_nothing_secret(uri: str, where: Where |
             pkcs11_uri.parse(uri, code=HOSPITAL)
     else:
         assert pkcs11_uri.parse(uri, code=HOSPITAL) == where
+
+
+def test_a_token_seals_pdf_files(hospital: Keyring, house: House) -> None:
+    found = check(sealed(house, hospital.seal), (house.folder / "root.pem").read_bytes())
+
+    assert found.signer == house.hospital.seal.signer
