@@ -36,7 +36,8 @@ Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psyc
 Json = Annotated[bool, typer.Option("--json", help=tr("输出 JSON", "as JSON"))]
 
 STATUS = tr(
-    "各日志的来源名、规模、最新检查点、见证人、待编号记录和告警。有告警时退出码为 1。\n\n例：rx-flow audit status --data data",
+    "各日志的来源名、规模、检查点、见证人、待编号记录和告警；有告警时退出码为 1。\n\n"
+    "例：rx-flow audit status --data data",
     "Each log's origin, size, last checkpoint, witnesses, backlog and alarm; exit code 1 where there is an alarm.\n\n"
     "Example: rx-flow audit status --data data",
 )
