@@ -81,9 +81,10 @@ def test_what_one_signs_is_what_others_verify(house: House) -> None:
     assert document.at.utcoffset() == timedelta(0)
 
 
-@given(
-    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 9) | st.booleans(), max_size=5)
-)
+NAMES = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda name: name not in {"_sd", "..."})
+
+
+@given(st.dictionaries(NAMES, st.integers(0, 9) | st.booleans(), max_size=5))
 def test_every_body_comes_back_as_it_was(house: House, body: dict[str, object]) -> None:
     assert verify_document(written(house.doctor, body=body), house.trust, Seen(NOW)).body == body
 
