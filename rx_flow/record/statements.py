@@ -124,3 +124,13 @@ def insert_into(table: Table, columns: Iterable[str] | None = None) -> Insert:
     return insert(table).values(
         {name: bindparam(name) for name in columns or [column.name for column in table.columns]}
     )
+
+
+def raw(value: object) -> bytes:
+    """
+    Return the bytes of a column of bytes; SQLite keeps what somebody else put there, text as well.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    assert isinstance(value, bytes | memoryview)  # noqa: S101  that is what drivers give
+    return bytes(value)

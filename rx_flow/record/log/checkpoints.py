@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.record.log import tables
-from rx_flow.record.statements import Prepared, insert_into
+from rx_flow.record.statements import Prepared, Row, insert_into, raw
 from rx_flow.tlog import checkpoint, note
 from rx_flow.tlog.note import Line
 
@@ -91,7 +91,7 @@ def bare(tx: Connection, log: str, epoch: int) -> bytes | None:
     Return the newest checkpoint as it was signed, without what witnesses have put under it since.
     """
     row = _LAST.first(tx, {"log": log, "epoch": epoch})
-    return None if row is None else bytes(row[2])
+    return None if row is None else raw(row[2])
 
 
 def at(tx: Connection, log: str, epoch: int, size: int) -> Published | None:
@@ -124,10 +124,11 @@ def cosigned(tx: Connection, log: str, epoch: int, *, count: int = 16) -> list[P
     return [one for size in sizes if (one := at(tx, log, epoch, size)) is not None]
 
 
-def _published(tx: Connection, log: str, row: tuple[object, ...] | None) -> Published | None:
+def _published(tx: Connection, log: str, row: Row | None) -> Published | None:
     if row is None:
         return None
-    found = Published(*row)  # type: ignore[arg-type]  # the columns of _KEPT are the fields, in order
+    epoch, size, signed, signed_at = row
+    found = Published(epoch, size, raw(signed), signed_at)
     lines = [note.line(one[0]) for one in _LINES.all(tx, {"log": log, "epoch": found.epoch, "size": found.size})]
     if not lines:
         return found

@@ -18,7 +18,7 @@ from rx_flow.crypto import canonical
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.law.transitions import ACTIONS
 from rx_flow.record.audit import Outcome
-from rx_flow.record.statements import Prepared, Row
+from rx_flow.record.statements import Prepared, Row, raw
 from rx_flow.record.tables import audit_entry, document, prescription
 
 PAGE = 256  # chains looked at in one query
@@ -111,6 +111,7 @@ def _chain(tx: Connection, chain: str, *, authority: bool) -> Iterator[Found]:
     prev, due = "", 1
     for row in _ENTRIES.all(tx, {"area": area[0], "chain": chain}):
         told = dict(zip(_COLUMNS, row, strict=True))
+        told["body"] = raw(told["body"])
         where = f"entry {told['seq']}"
         if (told["seq"], told["prev"]) != (due, prev):
             yield Found(Amiss.CHAIN_GAP, chain, where if told["seq"] == due else f"entry {due}")
@@ -119,7 +120,7 @@ def _chain(tx: Connection, chain: str, *, authority: bool) -> Iterator[Found]:
             yield Found(Amiss.ENTRY_ALTERED, chain, where)
         prev, due = digest, told["seq"] + 1
         try:
-            body: Any = canonical.read(bytes(told["body"]))
+            body: Any = canonical.read(told["body"])
             yield from (Found(Amiss.ENTRY_COLUMN, chain, f"{where} {name}") for name in _differing(told, body))
             if body["outcome"] == Outcome.OK and (body["action"] in ACTIONS or body["action"] == "nominate"):
                 steps.append(body)

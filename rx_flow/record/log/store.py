@@ -15,7 +15,7 @@ from sqlalchemy import func as sql
 
 from rx_flow.record import audit
 from rx_flow.record.log import tables
-from rx_flow.record.statements import Prepared, Row, insert_into
+from rx_flow.record.statements import Prepared, Row, insert_into, raw
 from rx_flow.record.tables import audit_entry
 from rx_flow.tlog import merkle
 from rx_flow.tlog.faults import Broken, Fault
@@ -240,8 +240,7 @@ def hash_tile(tx: Connection, log: Log, level: int, index: int, *, width: int) -
     row = _TILE.first(tx, {"log": log.name, "epoch": log.epoch, "level": level, "n": index})
     if row is None:
         raise Broken(Fault.TILE_MISSING, Tile(level, index, width).path)
-    data: bytes = row[0]
-    return data[: width * merkle.HASH_BYTES]
+    return raw(row[0])[: width * merkle.HASH_BYTES]
 
 
 def bodies(tx: Connection, log: Log, begin_at: int, end_at: int) -> list[bytes]:
@@ -250,9 +249,9 @@ def bodies(tx: Connection, log: Log, begin_at: int, end_at: int) -> list[bytes]:
     """
     if log.name == CHECKPOINTS:
         wanted = {"log": log.name, "epoch": log.epoch, "begin": begin_at, "end": end_at}
-        return [row[0] for row in _LEAVES.all(tx, wanted)]
+        return [raw(row[0]) for row in _LEAVES.all(tx, wanted)]
     wanted = {"log": log.name, "begin": log.base + begin_at, "end": log.base + end_at}
-    return [row[0] for row in _BODIES.all(tx, wanted)]
+    return [raw(row[0]) for row in _BODIES.all(tx, wanted)]
 
 
 def entry_bundle(tx: Connection, log: Log, index: int, *, width: int) -> bytes:
