@@ -94,7 +94,7 @@ async def test_what_cannot_be_replayed_any_more_is_forgotten(open_bench: Open) -
 async def test_an_assertion_must_be_ones_own_for_us_now(open_quick: Open, changed: dict[str, Any]) -> None:
     async with open_quick(PLATFORM) as bench:
         assert await buy(bench, assertion(bench.keys, **changed)) == (401, "unauthenticated")
-        assert bench.entries() == [(f"site:{PLATFORM}", "token", "denied", "unauthenticated")]
+        assert bench.entries(action="token") == [(f"site:{PLATFORM}", "token", "denied", "unauthenticated")]
 
 
 async def test_a_clock_a_little_off_is_accepted(open_quick: Open) -> None:

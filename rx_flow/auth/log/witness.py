@@ -42,7 +42,7 @@ _EXAMPLE: Final = (
 )
 _TEXT: Final = {"schema": {"type": "string"}}
 _OPENAPI: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "content": {"text/plain": {**_TEXT, "example": _EXAMPLE}}}
+    "requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string", "examples": [_EXAMPLE]}}}}
 }
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "联署行 / cosignature lines", "content": {"text/plain": _TEXT}},
