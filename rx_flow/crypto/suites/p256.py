@@ -1,20 +1,21 @@
 """
 The default suite: ECDSA and ECDH on P-256, AES-256-GCM, SHA-256. The only place that computes with its keys.
 
-Content encryption and key wrap are joserfc's, by their registered names. It costs two and a half key agreements for
-one, so the agreement (RFC 7518 §4.6) stands here.
+All of it is `cryptography`'s; what stands here is how RFC 7518 puts it together (§3.4, §4.6, §5.3).
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -23,8 +24,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
     load_der_public_key,
 )
-from joserfc.errors import DecodeError
-from joserfc.jwe import JWERegistry
 
 from rx_flow.crypto.canonical import digest
 from rx_flow.crypto.compact import decode, encode
@@ -43,13 +42,10 @@ _ECDSA = ec.ECDSA(hashes.SHA256())
 _ECDH = ec.ECDH()
 _CRV = "P-256"
 _ALG, _ENC = "ECDH-ES+A256KW", "A256GCM"
-_CEK = 32  # bytes, RFC 7518 §5.3; wrapped it has eight more
+_CEK, _TAG = 32, 16  # bytes, RFC 7518 §5.3; a wrapped key has eight more
 _EPK = {"kty", "crv", "x", "y"}
 # AlgorithmID, PartyUInfo and PartyVInfo (both empty), SuppPubInfo: the length of the derived key in bits.
 _OTHER_INFO = len(_ALG).to_bytes(4, "big") + _ALG.encode() + bytes(8) + (8 * _CEK).to_bytes(4, "big")
-_REGISTRY = JWERegistry(algorithms=[_ALG, _ENC])
-_CONTENT = _REGISTRY.get_enc(_ENC)
-_KEYS: Any = _REGISTRY.get_alg(_ALG)  # joserfc does not export the type of this model
 
 
 def owns(key: object) -> bool:
@@ -150,7 +146,7 @@ def wrap(cek: bytes, to: PublicKey) -> tuple[Entry, bytes]:
     Return header and wrapped content key for one reader: a fresh ephemeral key, ECDH, Concat KDF, AES key wrap.
     """
     ephemeral = generate()
-    wrapped = _KEYS.wrap_cek_with_auk(cek, _derive(agree(ephemeral, to)))
+    wrapped = aes_key_wrap(_derive(agree(ephemeral, to)), cek)
     x, y = coordinates(ephemeral.public_key())
     return {"epk": {"kty": "EC", "crv": _CRV, "x": encode(x).decode(), "y": encode(y).decode()}}, wrapped
 
@@ -164,17 +160,17 @@ def unwrap(key: PrivateKey, header: Entry, wrapped: bytes) -> bytes:
     if not len(x) == len(y) == SIZE or len(wrapped) != _CEK + 8:
         raise Untrusted(Reason.MALFORMED, "length")
     try:
-        cek: bytes = _KEYS.unwrap_cek_with_auk(wrapped, _derive(agree(key, point(x, y))))
-    except DecodeError:
+        return aes_key_unwrap(_derive(agree(key, point(x, y))), wrapped)
+    except InvalidUnwrap:
         raise Untrusted(Reason.BAD_PACKAGE) from None
-    return cek
 
 
 def seal(cek: bytes, iv: bytes, plain: bytes, aad: bytes) -> tuple[bytes, bytes]:
     """
     Return ciphertext and tag of AES-256-GCM.
     """
-    return _CONTENT.encrypt(plain, cek, iv, aad)
+    both = AESGCM(cek).encrypt(iv, plain, aad)
+    return both[:-_TAG], both[-_TAG:]
 
 
 def open_(cek: bytes, iv: bytes, sealed: tuple[bytes, bytes], aad: bytes) -> bytes:
@@ -182,8 +178,8 @@ def open_(cek: bytes, iv: bytes, sealed: tuple[bytes, bytes], aad: bytes) -> byt
     Return what `seal` sealed; `Untrusted(BAD_PACKAGE)` when anything of it was altered.
     """
     try:
-        return _CONTENT.decrypt(*sealed, cek=cek, iv=iv, aad=aad)
-    except DecodeError:
+        return AESGCM(cek).decrypt(iv, b"".join(sealed), aad)
+    except InvalidTag:
         raise Untrusted(Reason.BAD_PACKAGE) from None
 
 

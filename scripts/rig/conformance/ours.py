@@ -14,7 +14,7 @@ from typing import Any, cast
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
-from joserfc.errors import DecodeError
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from rx_flow.crypto import canonical, compact, documents, ed25519, packages, suites
 from rx_flow.crypto.errors import Reason, Untrusted
@@ -139,10 +139,9 @@ def unwrap(wrapping: bytes, wrapped: bytes) -> bytes:
     """
     Return what AES key wrap (RFC 3394) hides: the one step of `p256.unwrap` that has no door of its own.
     """
-    step: Any = p256._KEYS  # noqa: SLF001  as it says
     try:
-        return bytes(step.unwrap_cek_with_auk(wrapped, wrapping))
-    except DecodeError:
+        return bytes(aes_key_unwrap(wrapping, wrapped))
+    except InvalidUnwrap:
         raise Untrusted(Reason.BAD_PACKAGE) from None
 
 
