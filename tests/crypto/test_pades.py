@@ -35,8 +35,8 @@ from paper import SEAL, SECOND, TITLE, forged, gap, page, resigned, sealed
 from pyhanko.pdf_utils.generic import pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.fields import SigSeedSubFilter
-from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.validation import read_certification_data, validate_pdf_signature
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko_certvalidator import ValidationContext
 
@@ -100,6 +100,13 @@ def test_another_implementation_finds_it_whole_and_trusted(paper: bytes, roots: 
     assert status.bottom_line
     assert status.trusted
     assert status.docmdp_ok
+
+
+def test_the_seal_permits_no_change_after_it(paper: bytes) -> None:
+    found = read_certification_data(PdfFileReader(BytesIO(paper)))
+
+    assert found is not None
+    assert found.permission is MDPPerm.NO_CHANGES
 
 
 def test_another_root_does_not_believe_it(paper: bytes, top: Issuer) -> None:

@@ -103,8 +103,11 @@ def codes(pdf: bytes) -> list[list[str]]:
     return found
 
 
-def red(pdf: bytes, place: tuple[int, int, int, int]) -> float:
-    """Which share of a place on the first page is red, signature fields drawn."""
+Place = tuple[int, int, int, int]
+
+
+def colours(pdf: bytes, place: Place) -> list[tuple[int, int, int]]:
+    """Red, green and blue of every point of a place on the first page, signature fields drawn."""
     left, bottom, right, top = place
     with opened(pdf) as document:
         document.init_forms()
@@ -113,8 +116,19 @@ def red(pdf: bytes, place: tuple[int, int, int, int]) -> float:
         drawn = page.render(scale=1, crop=crop, may_draw_forms=True)
         data, step = bytes(drawn.buffer), drawn.n_channels
         rows = [data[at * drawn.stride :][: drawn.width * step] for at in range(drawn.height)]
-    points = [row[at : at + 3] for row in rows for at in range(0, len(row), step)]
-    return sum(blue < 160 and green < 160 and strong > 180 for blue, green, strong in points) / len(points)
+    return [(row[at + 2], row[at + 1], row[at]) for row in rows for at in range(0, len(row), step)]
+
+
+def red(pdf: bytes, place: Place) -> float:
+    """Which share of a place is red."""
+    found = colours(pdf, place)
+    return sum(strong > 180 and green < 160 and blue < 160 for strong, green, blue in found) / len(found)
+
+
+def ink(pdf: bytes, place: Place) -> float:
+    """Which share of a place is printed on at all."""
+    found = colours(pdf, place)
+    return sum(min(one) < 200 for one in found) / len(found)
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +242,7 @@ def test_rare_letters_of_names_can_be_written(there: Offices, name: str) -> None
 
 
 def test_the_seal_is_seen_where_the_page_leaves_room(paper: bytes, said: Sheet) -> None:
+    assert ink(draw.render(said), sealed.PLACE) < 0.02  # a rule and a caption that it may touch
     assert red(draw.render(said), sealed.PLACE) == 0
     assert 0.05 < red(paper, sealed.PLACE) < 0.5
     left, bottom, _, top = sealed.PLACE
