@@ -20,6 +20,7 @@ from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId
 from rx_flow.platform import actions, intake, patient, publishing, views, wire
+from rx_flow.platform.auditing import routes as auditing_routes
 from rx_flow.platform.log import routes as log_routes
 from rx_flow.platform.receipt import Delivery
 from rx_flow.platform.sweep import sweep
@@ -28,6 +29,7 @@ from rx_flow.record import dossier
 
 router = APIRouter(route_class=Swift)
 router.routes.extend(publishing.router.routes)
+router.routes.extend(auditing_routes.router.routes)
 router.routes.extend(log_routes.router.routes)
 Lang = Annotated[Literal["zh", "en"], Query(description="默认中文 / Chinese unless asked")]
 R = TypeVar("R")

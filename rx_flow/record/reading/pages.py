@@ -22,7 +22,7 @@ from rx_flow.record.audit import Outcome, Place, Recorded, entries
 
 LIMIT_MAX: Final = 1000
 # What reads of a prescription without moving it: the clinical content, or that it exists.
-READS: Final = frozenset({"open", "view", "lookup", "look", "export"})
+READS: Final = frozenset({"open", "view", "lookup", "look", "export", "read_log"})
 _SHORT: Final = 8
 _SEQ_MAX: Final = 2**31
 
