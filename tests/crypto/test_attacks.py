@@ -159,11 +159,14 @@ def of_another_story(house: House) -> Proof:
 
 
 POINT = frozenset({"ec.from_public_bytes"})  # the library that looks whether it is one
+SM3 = frozenset(f"cryptography.hazmat.bindings._rust.openssl.hashes.{step}" for step in ("update", "finalize"))
 ATTACKS = (
     Attack("alg none", headed(alg="none"), R.UNSIGNED),
     Attack("alg none, spelled otherwise", headed(alg="nOnE"), R.UNSIGNED),
     Attack("alg swapped for one that nobody here uses", headed(alg="RS256"), R.WRONG_ALGORITHM),
     Attack("alg swapped for another hash on the same curve", headed(alg="ES384"), R.WRONG_ALGORITHM),
+    Attack("alg swapped for that of the national suite", headed(alg=suites.SM.signature), R.WRONG_ALGORITHM, SM3),
+    Attack("alg swapped for that of two signatures", headed(alg=suites.PQ.signature), R.WRONG_ALGORITHM),
     Attack("the other form of the signature, n-s", spelled(other_s), R.SIGNATURE_MALLEABLE),
     Attack("HMAC with the public key", keyed_with_the_public_key, R.SHARED_SECRET),
     Attack("kid that is a path", headed(kid="../../etc/passwd"), R.KEY_NAME),
@@ -195,6 +198,14 @@ ATTACKS = (
     Attack("compressed bomb", protected(zip="DEF"), R.COMPRESSED),
     Attack("a package with alg none", protected(alg="none"), R.UNSIGNED),
     Attack("a package of another key management", protected(alg="ECDH-ES"), R.UNKNOWN_SUITE),
+    Attack(
+        "a package that says it is of the national suite",
+        protected(alg=suites.SM.key_management, enc=suites.SM.content),
+        R.UNKNOWN_HEADER,
+    ),
+    Attack(
+        "a package that says it is of the suite of pairs", protected(alg=suites.PQ.key_management), R.UNKNOWN_HEADER
+    ),
     Attack("a package of a weaker cipher", protected(enc="A128CBC-HS256"), R.UNKNOWN_SUITE),
     Attack("a package's jku", protected(jku="http://127.0.0.1/"), R.KEY_ADDRESS),
     Attack("a package's crit", protected(crit=["exp"]), R.UNKNOWN_CRITICAL),
