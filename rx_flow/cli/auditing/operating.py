@@ -182,6 +182,8 @@ def new_origin(
     for key in parties.log_keys(folder, me.code, name, opened.log.epoch):
         typer.echo(f"  {key}")
     typer.echo(tr(_TELL_ZH, _TELL_EN))
+    if left := alarms(guards):
+        typer.echo(tr(f"仍在告警的日志：{'、'.join(left)}", f"still in alarm: {', '.join(left)}"))
 
 
 _TELL_ZH = """须告知：

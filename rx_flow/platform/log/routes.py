@@ -7,8 +7,7 @@ Hash tiles, checkpoints and proofs are open to everybody; entries are for audito
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
+from time import monotonic
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -171,13 +170,10 @@ async def standing(
         return await site.db.read(reading.stands, area, chain, seq, asker=asker, policy=logs.policy)
 
     found = await look()
-    if wait is not None:
-        order = list(reading.Standing)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while order.index(found.standing) < order.index(reading.Standing(wait)):
-                    await logs.sequencer.next(area)
-                    found = await look()
+    until, order = monotonic() + seconds, list(reading.Standing)
+    while wait and order.index(found.standing) < order.index(reading.Standing(wait)) and monotonic() < until:
+        await logs.sequencer.next(area, until - monotonic())
+        found = await look()
     return LogEntry.of(found)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TypeAlias
 
 from sqlalchemy import Connection
@@ -134,21 +135,20 @@ class Sequencer:
 
     async def published(self, name: str, number: int, seconds: float) -> bool:
         """Wait until a checkpoint covers the entry with this number in its area; False if it takes longer."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not await self.db.read(_covered, name, number):
-                    await self.next(name)
-        except TimeoutError:
-            return False
+        until = monotonic() + seconds
+        while not await self.db.read(_covered, name, number):
+            if monotonic() >= until:
+                return False
+            await self.next(name, until - monotonic())
         return True
 
-    async def next(self, name: str) -> None:
-        """Wait for the next checkpoint of a log, or a moment, if another process is the one that signs."""
+    async def next(self, name: str, seconds: float = LOOK_SECONDS) -> None:
+        """Wait for the next checkpoint of a log, or a moment: another process may be the one that signs."""
         event = asyncio.Event()
         self._waiting.setdefault(name, []).append(event)
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(min(seconds, LOOK_SECONDS)):
                     await event.wait()
         finally:
             self._waiting[name].remove(event)
