@@ -94,8 +94,8 @@ def package(change: Callable[[dict[str, Any]], dict[str, Any]], *, rx: str = RX)
     """A package truly sealed for the platform, then changed."""
 
     def presented(house: House) -> Proof:
-        found = canonical.read(seal(["a", "b"], house.trust.reader(PLATFORM, NOW), rx=RX).encode())
-        text = canonical.dumps(change(found)).decode()  # type: ignore[arg-type]
+        found: Any = canonical.read(seal(["a", "b"], house.trust.reader(PLATFORM, NOW), rx=RX).encode())
+        text = canonical.dumps(change(found)).decode()
         return lambda: open_package(text, house.platform.opening, rx=rx)
 
     return presented

@@ -4,6 +4,8 @@ The suite against quantum computers: two signatures of which both must hold, and
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -146,10 +148,9 @@ def test_keys_come_back_from_their_bytes(private: pair.PrivatePair) -> None:
     assert not suites.PQ.owns(p256.generate())
 
 
-def both(classical: object, quantum: object) -> bytes:
-    return asn1.encode_der(
-        pair._Both(classical=classical.private_bytes(*PKCS8), quantum=quantum.private_bytes(*PKCS8))  # type: ignore[attr-defined]
-    )
+def both(classical: Any, quantum: Any) -> bytes:  # noqa: ANN401  keys of any kind
+    first, second = (key.private_bytes(*PKCS8) for key in (classical, quantum))
+    return asn1.encode_der(pair._Both(classical=first, quantum=second))
 
 
 @pytest.mark.parametrize(
