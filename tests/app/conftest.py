@@ -4,10 +4,13 @@ Keys for two institutions of each kind that matter here, made once.
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from rx_flow.auth import passwords
 from rx_flow.config import Directory, Institution, Kind, Person

@@ -163,47 +163,47 @@ def content(version: int = VERSION, **other: Any) -> dict[str, Any]:  # noqa: AN
     return {**found, "v": version}
 
 
-ZH, EN = "甲医院责任医师医师甲（D350100000001）", "医师甲 (D350100000001), doctor, Hospital A"
+ZH, EN = "甲医院 责任医师 医师甲（D350100000001）", "医师甲 (D350100000001), doctor, Hospital A"
 STEP: Any = {"source": State.DRAFT, "target": State.SIGNED}
 SEAL = Actor(PHARMACY, Role.PHARMACY, PHARMACY)
 READER = Actor("auditor-x", Role.PLATFORM, PLATFORM)
 DENIED = Outcome.DENIED
 SENTENCES = (
-    (content(**STEP), f"{ZH}提交处方（草稿 → 已签名）。", f"{EN} submitted the prescription (draft → signed)."),
-    (content(1, **STEP), f"{ZH}提交处方（草稿 → 已签名）。", f"{EN} submitted the prescription (draft → signed)."),
+    (content(**STEP), f"{ZH} 提交处方（草稿 → 已签名）。", f"{EN} submitted the prescription (draft → signed)."),
+    (content(1, **STEP), f"{ZH} 提交处方（草稿 → 已签名）。", f"{EN} submitted the prescription (draft → signed)."),
     (
         content(actor=SEAL, action="claim", outcome=DENIED, code=Code.WRONG_ROLE, rx=RxId("350100-0000000000000001")),
-        "乙药店药店签章尝试承接处方，被拒绝：该角色无权执行此操作（wrong_role）。",
+        "乙药店 药店签章 尝试承接处方，被拒绝：该角色无权执行此操作（wrong_role）。",
         "Pharmacy B, pharmacy's seal tried to take the prescription on: refused, Not for this role (wrong_role).",
     ),
     (
         content(actor=None, action="nominate", purpose=f"pharmacy:{PHARMACY}", on_behalf="patient"),
-        "患者指定药店（乙药店）。",
+        "患者 指定药店（乙药店）。",
         "the patient chose the pharmacy (Pharmacy B).",
     ),
     (
         content(actor=None, action="token", outcome=DENIED, code=Code.UNAUTHENTICATED),
-        "未能识别的来访者尝试换取访问令牌，被拒绝：未通过身份认证（unauthenticated）。",
+        "未能识别的来访者 尝试换取访问令牌，被拒绝：未通过身份认证（unauthenticated）。",
         "somebody not identified tried to obtain an access token: refused, Not authenticated (unauthenticated).",
     ),
     (
         content(occurred_at=NOW - timedelta(hours=2), purpose="what nobody foresaw", action="invent"),
-        f"{ZH}“invent”（“what nobody foresaw”）（签署于 2026-11-23 08:00:00）。",
+        f"{ZH} “invent”（“what nobody foresaw”）（签署于 2026-11-23 08:00:00）。",
         f'{EN} "invent" ("what nobody foresaw") (signed at 2026-11-23 08:00:00).',
     ),
     (
         content(99, actor=READER, action=READ, purpose="report: 2026-11-23"),
-        "C35990000001审计人员auditor-x查阅审计日志（每日报告：2026-11-23）。",
+        "C35990000001 审计人员 auditor-x 查阅审计日志（每日报告：2026-11-23）。",
         "auditor-x, auditor, C35990000001 read the audit log (the report of 2026-11-23).",
     ),
     (
         {**content(outcome=DENIED), "code": "of_tomorrow"},
-        f"{ZH}尝试提交处方，被拒绝：of_tomorrow（of_tomorrow）。",
+        f"{ZH} 尝试提交处方，被拒绝：of_tomorrow（of_tomorrow）。",
         f"{EN} tried to submit the prescription: refused, of_tomorrow (of_tomorrow).",
     ),
     (
         content(action="unlock", purpose=DOCTOR.id),
-        f"{ZH}解除口令锁定（医师甲（D350100000001））。",
+        f"{ZH} 解除口令锁定（医师甲（D350100000001））。",
         f"{EN} ended a lock of a PIN (医师甲 (D350100000001)).",
     ),
 )

@@ -14,20 +14,26 @@ from typing import Any
 
 import pytest
 
+from rx_flow.auth.telling.sentences import tell
 from rx_flow.cli.demo.cases import CASES
 from rx_flow.cli.demo.player import Played
+from rx_flow.config import Directory
 from rx_flow.law.fields import card_agrees
+from rx_flow.law.standing import SHANGHAI
 from rx_flow.law.transitions import TRANSITIONS
+from rx_flow.record import audit
+from rx_flow.record.database import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 TAMPERED = next(at for at, case in enumerate(CASES) if case.caught)
 
 
-def rx_flow(*arguments: str) -> subprocess.CompletedProcess[str]:
+def rx_flow(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603  Our own command.
         [sys.executable, "-P", "-m", "rx_flow", *arguments],
         capture_output=True,
+        input=stdin,
         text=True,
         check=False,
         timeout=600,
@@ -55,7 +61,8 @@ def prescriptions(ran: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]
 def entries(data: Path, *filters: str) -> list[dict[str, Any]]:
     listed = rx_flow("audit", "list", "--data", str(data), "--json", *filters)
     assert listed.returncode == 0, listed.stderr
-    return [json.loads(line) for line in listed.stdout.splitlines()]
+    found = [json.loads(line) for line in listed.stdout.splitlines()]
+    return [one for one in found if one["action"] != "read_log"]  # each listing is an entry of its own
 
 
 def test_the_cases_cover_what_can_happen() -> None:
@@ -170,6 +177,83 @@ def test_the_story_of_one_prescription_is_readable(prescriptions: list[dict[str,
     assert "医师丁" in shown
     assert [entry["seq"] for entry in chain] == list(range(1, len(chain) + 1))
     assert [entry["prev"] for entry in chain] == ["", *(entry["digest"] for entry in chain[:-1])]
+
+
+def test_a_timeline_verifies_each_entry_and_says_what_it_cannot(
+    prescriptions: list[dict[str, Any]], data: Path
+) -> None:
+    """By the platform's own key every signature; without it none is believed."""
+    rx = next(one["rx"] for one in prescriptions if one["outcome"] == "dispensed")
+    lines = rx_flow("audit", "timeline", rx, "--signatures", "--json", "--data", str(data)).stdout.splitlines()
+    *told, reading = [json.loads(line) for line in lines]
+    assert {one["signature"]["found"] for one in told if one["document"]} == {"verified"}
+    assert {one["signature"]["found"] for one in told if not one["document"]} == {"none"}
+    assert {(one["inclusion"]["found"], one["witnessed"]["found"]) for one in told} == {("verified", "verified")}
+    assert all(len(one["witnesses"]) >= 2 for one in told)
+    assert (reading["action"], reading["inclusion"]["why"]) == ("read_log", "not_published")
+    shown = rx_flow("audit", "timeline", rx, "--data", str(data), "--lang", "zh").stdout
+    assert "责任医师 医师甲（D350100000001） 提交处方（草稿 → 已签名）。" in shown
+    assert "签名: 未能确定：未打开平台密钥，未核验" in shown
+
+
+def test_every_entry_of_every_site_has_words(prescriptions: list[dict[str, Any]], data: Path) -> None:
+    assert prescriptions
+    directory = Directory.load(data / "keys")
+    unworded = set()
+    for file in sorted(data.glob("[CHIP]*.db")):
+        db = Database.open(f"sqlite:///{file}")
+        found = db.look(audit.entries, limit=10_000)
+        db.close()
+        assert found
+        for one in found:
+            for language, mark in (("zh", "“"), ("en", '"')):
+                if mark in (sentence := tell(one.content, directory, language).sentence):  # type: ignore[arg-type]
+                    unworded.add(sentence)
+    assert unworded == set()
+
+
+def test_what_a_day_brought_is_told(prescriptions: list[dict[str, Any]], data: Path) -> None:
+    assert prescriptions
+    day = max(entry["at"] for entry in entries(data, "--limit", "10000") if entry["rx"])
+    shanghai = datetime.fromisoformat(day).astimezone(SHANGHAI).date().isoformat()
+    told = json.loads(rx_flow("audit", "report", shanghai, "--json", "--data", str(data)).stdout)
+    codes = {one["code"] for one in told["denied"]}
+    assert codes == {"nominated_elsewhere", "bad_document"}
+    assert (told["gaps"], told["late"]["count"], told["quiet"]) == ([], 0, False)
+    shown = rx_flow("audit", "report", shanghai, "--data", str(data), "--lang", "zh").stdout
+    assert "患者已指定其他药店" in shown
+    gaps = rx_flow("audit", "gaps", "--data", str(data))
+    assert (gaps.returncode, gaps.stdout.strip()) == (0, "gaps and late entries: 0")
+    denied = rx_flow("audit", "denied", "--json", "--code", "bad_document", "--data", str(data)).stdout
+    assert {json.loads(line)["action"] for line in denied.splitlines()} == {"claim"}
+
+
+def test_who_read_of_a_patient_is_told_by_the_number_on_stdin(prescriptions: list[dict[str, Any]], data: Path) -> None:
+    """Never in an argument, and nowhere in what is printed or recorded."""
+    case, rx = CASES[0], prescriptions[0]["rx"]
+    ran = rx_flow("audit", "accesses", "--json", "--data", str(data), stdin=f"01 {case.patient.id_number}\n")
+    found = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert rx in {entry["rx"] for entry in found}
+    assert {entry["action"] for entry in found} <= {"open", "view", "lookup", "look", "export", "read_log"}
+    assert case.patient.id_number not in ran.stdout + ran.stderr
+    asked = [
+        json.loads(line)
+        for line in rx_flow("audit", "list", "--action", "read_log", "--json", "--data", str(data)).stdout.splitlines()
+    ]
+    assert sum(one["purpose"].startswith("accesses: patient=") for one in asked) == 1
+    assert not any(case.patient.id_number in str(one) for one in asked)
+    wrong = rx_flow("audit", "accesses", "--json", "--data", str(data), stdin="nobody at all\n")
+    assert (wrong.returncode, json.loads(wrong.stderr)["code"]) == (1, "malformed")
+    assert "nobody" not in wrong.stderr
+
+
+def test_a_page_goes_on_where_the_last_one_ended(prescriptions: list[dict[str, Any]], data: Path) -> None:
+    rx = prescriptions[0]["rx"]
+    whole = rx_flow("audit", "list", "--rx", rx, "--json", "--data", str(data)).stdout.splitlines()
+    first = rx_flow("audit", "list", "--rx", rx, "--json", "--data", str(data), "--limit", "2")
+    after = first.stderr.split()[-1]
+    rest = rx_flow("audit", "list", "--rx", rx, "--json", "--data", str(data), "--after", after).stdout.splitlines()
+    assert first.stdout.splitlines() + rest == whole
 
 
 def test_a_folder_with_something_in_it_is_left_alone(prescriptions: list[dict[str, Any]], data: Path) -> None:

@@ -227,7 +227,7 @@ def test_an_entry_shows_of_a_patient_only_a_commitment_and_is_found_by_the_pseud
     secret = db.look(lambda tx: tx.execute(select(audit_secret)).one())
     assert secret.value == patient
     body: dict[str, object] = {disclosures.COMMITMENTS: [commitment]}
-    assert disclosures.reveal(body, [secret.disclosure], payload=canonical.dumps(body)) == 0  # type: ignore[arg-type]
+    assert disclosures.reveal(body, [secret.disclosure], payload=canonical.dumps(body)) == 0  # type: ignore[arg-type]  dicts are invariant
     assert body == {"patient": patient}
     assert db.look(audit.entries, trace="ab" * 16) == found[1:]
 

@@ -51,7 +51,7 @@ class Clock:
 
 def made(db: Database, guards: Path, **more: object) -> Sequencer:
     given = {"leader": Alone(), "period": 0.01, **more}
-    return Sequencer(db, SIGNERS, "log.example", guards, Clock(), **given)  # type: ignore[arg-type]
+    return Sequencer(db, SIGNERS, "log.example", guards, Clock(), **given)  # type: ignore[arg-type]  given by name
 
 
 def key(sequencer: Sequencer, name: str = AREA) -> Key:
@@ -101,16 +101,16 @@ async def test_areas_have_logs_of_their_own_and_their_checkpoints_another(db: Da
     await db.transact(record, 2)
     await db.transact(record, 2, area="350200")  # no key for this one: it waits
     await sequencer.turn()
-    signed = db.look(lambda tx: store.bodies(tx, store.load(tx, store.CHECKPOINTS), 0, 1))  # type: ignore[arg-type]
+    signed = db.look(lambda tx: store.bodies(tx, store.load(tx, store.CHECKPOINTS), 0, 1))  # type: ignore[arg-type]  it exists by now
     assert checkpoint.verify(signed[0], [key(sequencer)]).checkpoint.size == 2
     assert db.look(store.waiting) == ("350200",)
     report = verify(fetching(db, store.CHECKPOINTS), Policy(logs=(key(sequencer, store.CHECKPOINTS),)))
     assert report.checkpoint is not None
     assert report.checkpoint.size == 1
     await sequencer.turn()  # nothing new, no new round
-    sequencer.clock.now += timedelta(minutes=2)  # type: ignore[attr-defined]
+    sequencer.clock.now += timedelta(minutes=2)  # type: ignore[attr-defined]  the tests' Clock
     await sequencer.turn()  # a new round, and still nothing new
-    assert db.look(lambda tx: store.load(tx, store.CHECKPOINTS).size) == 1  # type: ignore[union-attr]
+    assert db.look(lambda tx: store.load(tx, store.CHECKPOINTS).size) == 1  # type: ignore[union-attr]  it exists by now
 
 
 async def test_proofs_hold_for_every_size_that_was_signed(db: Database, guards: Path) -> None:
@@ -186,8 +186,8 @@ async def test_a_log_that_lost_entries_is_not_signed_and_recording_goes_on(
     await sequencer.turn()
     assert "9 was signed" in sequencer.alarms[AREA]
     assert [one.levelname for one in caplog.records].count("CRITICAL") == 1
-    assert db.look(lambda tx: checkpoints.last(tx, AREA, 1)).size == 5  # type: ignore[union-attr]
-    assert db.look(lambda tx: store.load(tx, AREA)).size == 6  # type: ignore[union-attr]
+    assert db.look(lambda tx: checkpoints.last(tx, AREA, 1)).size == 5  # type: ignore[union-attr]  it exists by now
+    assert db.look(lambda tx: store.load(tx, AREA)).size == 6  # type: ignore[union-attr]  it exists by now
     guard.path.write_text(guard.path.read_text("utf-8").splitlines(keepends=True)[0], "utf-8")
     await sequencer.turn()
     assert sequencer.alarms == {}
@@ -288,7 +288,7 @@ async def test_a_backlog_that_grows_too_long_stops_recording_until_it_is_short(d
                 db._admit()
             held.append(refused.value.code)
 
-    db.hold = hold  # type: ignore[method-assign]
+    db.hold = hold  # type: ignore[method-assign]  only listens in
     await sequencer.turn()
     assert held == [Code.BUSY]
     await db.transact(record, 1, since=store.BATCH_MAX + 1)

@@ -63,14 +63,11 @@ def tell(content: Mapping[str, Any], directory: Directory, language: Language) -
     purpose = _purpose(wording, content["purpose"], directory, language)
     result = _result(wording, content, zh=zh)
     when = local(content["at"])
-    subject = (
-        "".join(dict.fromkeys(part for part in (institution, role, who) if part))
-        if zh
-        else ", ".join(dict.fromkeys(part for part in (who, role, institution) if part))
-    )
+    parts = (institution, role, who) if zh else (who, role, institution)
+    subject = (" " if zh else ", ").join(dict.fromkeys(part for part in parts if part))
     notes = "".join(f"（{one}）" if zh else f" ({one})" for one in (moved, purpose, _else(content, zh=zh)) if one)
     end = (f"，{result}。" if zh else f": {result}.") if denied else ("。" if zh else ".")
-    sentence = f"{when} {subject}{what}{notes}{end}" if zh else f"{when} {subject} {what}{notes}{end}"
+    sentence = f"{when} {subject} {what}{notes}{end}"
     return Told(when, who, role, institution, what, moved=moved, purpose=purpose, result=result, sentence=sentence)
 
 

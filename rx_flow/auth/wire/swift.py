@@ -96,7 +96,7 @@ def _plain(wanted: Dependant) -> bool:
     return leaves and len(wanted.body_params) <= 1 and not any(beyond) and not any(others)
 
 
-def _content(scope: Scope, body: bytes) -> Any:  # noqa: ANN401  JSON.
+def _content(scope: Scope, body: bytes) -> Any:  # noqa: ANN401  Any JSON value.
     """A JSON body, said to be one in the usual words."""
     for name, value in scope["headers"]:
         if name == b"content-type" and value == JSON:

@@ -20,7 +20,7 @@ from rx_flow.record.reading.report import Listed, Report
 
 Say = Callable[[Recorded], str]
 Explain = Callable[[Mark], str]
-_SENTENCE = "2026-11-23 10:00:00 福州甲医院责任医师医师甲（D350100000001）提交处方（草稿 → 已签名）。"
+_SENTENCE = "2026-11-23 10:00:00 福州甲医院 责任医师 医师甲（D350100000001） 提交处方（草稿 → 已签名）。"
 _ENTRY = {"v": 2, "action": "submit", "outcome": "ok", "rx": "350100-7M2K9Q4T1V8B3XHR", "seq": 1, "prev": ""}
 _PSEUDONYM = r"^[0-9a-f]{64}$"
 Pseudonym = Annotated[str, StringConstraints(pattern=_PSEUDONYM), Field(examples=["5e" * 32])]
