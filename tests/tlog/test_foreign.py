@@ -8,45 +8,27 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
-import socket
-import subprocess
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from made import LEAF, LOG_KEY, NOW, ORIGIN, WITNESS_KEYS, WITNESSES, Log, entry, log, mth, signed
+from others import SCRIPTS, aics_witness, program, ran
 
 from rx_flow.crypto.ed25519 import Seed
-from rx_flow.tlog import checkpoint, note, tiles, witness
+from rx_flow.tlog import checkpoint, tiles, witness
 from rx_flow.tlog.merkle import Frontier
 from rx_flow.tlog.note import Key, Kind
 from rx_flow.tlog.prover import Prover
 from rx_flow.tlog.tiles import Tile
 from rx_flow.tlog.witness import Answer, Known, Request
 
-FOREIGN = Path(__file__).resolve().parents[2] / ".venv" / "foreign"
-SCRIPTS = Path(__file__).resolve().parent / "foreign"
 SIZE, OLD = 600, 100
-
-
-def program(name: str) -> str:
-    path = FOREIGN / name
-    if not path.exists():
-        pytest.skip(f"{name} is not installed: scripts/foreign installs it")
-    return str(path)
-
-
-def ran(*command: str) -> tuple[bool, str]:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603  our own folder
-    good = done.returncode == 0
-    return good, done.stdout.strip() if good else f"{done.stdout}{done.stderr}".strip()
 
 
 def ours() -> Log:
@@ -183,33 +165,6 @@ def test_pymerkle_has_the_same_roots() -> None:
 # The witness protocol, in both directions, over the loopback interface.
 
 
-@contextmanager
-def foreign_witness(folder: Path) -> Iterator[tuple[int, Key]]:
-    """aics-witness, serving our log."""
-    command, config = program("bin/aics-witness"), str(folder / "witness.json")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    done, said = ran(command, "init", "-c", config, "--name", "witness.example/w1", "--listen", f"127.0.0.1:{port}")
-    assert done, said
-    found = re.search(r"witness\.example/w1\+[0-9a-f]{8}\+\S+", said)
-    assert found, said
-    done, said = ran(command, "add-log", "-c", config, "--origin", ORIGIN, "--vkey", str(LOG_KEY))
-    assert done, said
-    with (folder / "witness.log").open("wb") as out:
-        running = subprocess.Popen([command, "serve", "-c", config], stdout=out, stderr=out)  # noqa: S603  as above
-        try:
-            for _ in range(100):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
-            yield port, note.key(found.group())
-        finally:
-            running.terminate()
-            running.wait(20)
-
-
 def post(port: int, asked: Request) -> tuple[int, str, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
@@ -231,7 +186,7 @@ def test_a_foreign_witness_cosigns_our_log(tmp_path: Path) -> None:
         return tuple(Prover(new, lambda lv, n, w: log(new).files[Tile(lv, n, w).path]).consistency(old))
 
     another = signed(SIZE, mth([LEAF(b"another")] * SIZE))
-    with foreign_witness(tmp_path) as (port, key):
+    with aics_witness(tmp_path, LOG_KEY) as (port, key):
         for old, new in ((0, 255), (255, SIZE), (SIZE, SIZE)):
             status, _, body = post(port, Request(old, proof(old, new), head(new)))
             lines = witness.cosignatures(status, body, signed=head(new), witnesses=[key])
