@@ -149,9 +149,12 @@ def _parse(package: str, *, rx: str) -> tuple[Package, Suite, bytes, bytes]:
 
 def _header(value: object, members: Set[str]) -> Package:
     """The members of a header: what is an attack by its name alone is told first."""
-    if isinstance(value, dict) and value.keys() != members:
+    if not isinstance(value, dict):
+        raise Untrusted(Reason.MALFORMED, "header")
+    if value.keys() != members:
         compact.refuse(value.keys() - members)
-    return _object(value, members)
+        raise Untrusted(Reason.UNKNOWN_HEADER, "a member is missing")
+    return value
 
 
 def _object(value: object, members: Set[str]) -> Package:

@@ -1,7 +1,7 @@
 """
 Tokens between institutions: the assertion that a key's holder signs (RFC 7523), and the access token that it buys.
 
-The algorithm of each is fixed and never taken from the token: ES256 for assertions, HS256 for our own access tokens.
+No algorithm is taken from a token: an assertion has that of its certificate's key, our own access tokens have HS256.
 """
 
 from __future__ import annotations

@@ -218,7 +218,7 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], dict[str, Any]], Reason]] = [
     (lambda found: {**found, "protected": "文"}, R.BAD_ENCODING),
     (lambda found: {**found, "protected": "e30="}, R.BAD_ENCODING),
     (lambda found: {**found, "protected": b64("[]")}, R.MALFORMED),
-    (lambda found: {**found, "protected": b64("{}")}, R.MALFORMED),
+    (lambda found: {**found, "protected": b64("{}")}, R.UNKNOWN_HEADER),
     (lambda found: {**found, "protected": "A" * 2000}, R.HEADER_TOO_LARGE),
     (lambda found: {**found, "protected": protected(zip="DEF")}, R.COMPRESSED),
     (lambda found: {**found, "protected": protected(crit=["rx"])}, R.UNKNOWN_CRITICAL),

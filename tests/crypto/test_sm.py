@@ -214,7 +214,7 @@ def test_every_byte_of_a_wrapped_key_counts() -> None:
     for place in range(len(wrapped)):
         broken = bytearray(wrapped)
         broken[place] ^= 1
-        with pytest.raises(Untrusted, match=r"malformed|bad_package"):
+        with pytest.raises(Untrusted, match=r"malformed|bad_point|bad_package"):
             sm.unwrap(KEY, {}, bytes(broken))
     with pytest.raises(Untrusted, match="bad_package"):
         sm.unwrap(OTHER, {}, wrapped)
@@ -237,8 +237,16 @@ def test_a_wrapped_key_has_one_spelling() -> None:
     ):
         with pytest.raises(Untrusted, match="malformed"):
             sm.unwrap(KEY, {}, form)
+
+
+def test_an_ephemeral_key_is_a_point_of_the_curve() -> None:
+    _, wrapped = sm.wrap(CEK, KEY.public_key())
+    x, y, hashed, cipher = der.parts(wrapped)
+    for beside in (x, integer(0), integer(2**256), der.element(2, b"\xff" * 32)):  # the last is a negative number
+        with pytest.raises(Untrusted, match="bad_point"):
+            sm.unwrap(KEY, {}, der.sequence(x, beside, hashed, cipher))
     with pytest.raises(Untrusted, match="bad_package"):
-        sm.unwrap(KEY, {}, der.sequence(x, x, hashed, cipher))  # beside the curve
+        sm.unwrap(KEY, {}, der.sequence(x, y, hashed, cipher[:-1] + bytes([cipher[-1] ^ 1])))
 
 
 def test_content_is_authenticated_with_what_goes_with_it() -> None:

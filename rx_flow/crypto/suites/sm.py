@@ -35,7 +35,7 @@ _CURVE = bytes.fromhex("06082a811ccf5501822d")
 ORDER = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 SIGNATURE_MAX = 72  # bytes: two integers of 33, their heads, the sequence's
 WRAPPED_MAX = 128  # bytes: two coordinates, a hash and a key, and their heads
-_CEK, _HASH, _TAG = 16, 32, 16  # bytes
+_CEK, _HASH, _TAG, _COORDINATE = 16, 32, 16, 32  # bytes
 
 
 @final
@@ -186,7 +186,8 @@ def wrap(cek: bytes, to: PublicKey) -> tuple[Entry, bytes]:
 
 def unwrap(key: PrivateKey, header: Entry, wrapped: bytes) -> bytes:
     """
-    Return the content key; `MALFORMED` for what is not the one spelling of its form, `BAD_PACKAGE` for the rest.
+    Return the content key; `MALFORMED` for what is not the one spelling of its form, `BAD_POINT` for an ephemeral key
+    that is none, which OpenSSL sees before it multiplies; `BAD_PACKAGE` for the rest.
     """
     _ = header
     if len(wrapped) > WRAPPED_MAX:
@@ -198,7 +199,19 @@ def unwrap(key: PrivateKey, header: Entry, wrapped: bytes) -> bytes:
     if (len(found.hash), len(found.cipher)) != (_HASH, _CEK):
         raise Untrusted(Reason.MALFORMED, "not SM2's form")
     tally["ecdh"] += 1
-    return libcrypto.decrypt(key.handle, wrapped)
+    try:
+        return libcrypto.decrypt(key.handle, wrapped)
+    except Untrusted:
+        _on_the_curve(found)  # asked only now: reading a point costs as much again, and who failed may wait
+        raise
+
+
+def _on_the_curve(found: _Wrapped) -> None:
+    """Return if the ephemeral key is a point; everybody can see that, so that it may be told apart."""
+    try:
+        load_public(_PUBLIC + found.x.to_bytes(_COORDINATE, "big") + found.y.to_bytes(_COORDINATE, "big"))
+    except (OverflowError, Untrusted):
+        raise Untrusted(Reason.BAD_POINT) from None
 
 
 def seal(cek: bytes, iv: bytes, plain: bytes, aad: bytes) -> tuple[bytes, bytes]:
