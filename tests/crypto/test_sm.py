@@ -242,7 +242,7 @@ def test_a_wrapped_key_has_one_spelling() -> None:
 def test_an_ephemeral_key_is_a_point_of_the_curve() -> None:
     _, wrapped = sm.wrap(CEK, KEY.public_key())
     x, y, hashed, cipher = der.parts(wrapped)
-    for beside in (x, integer(0), integer(2**256), der.element(2, b"\xff" * 32)):  # the last is a negative number
+    for beside in (x, integer(0), integer(2**256), der.element(2, b"\x80")):  # the last is a negative number
         with pytest.raises(Untrusted, match="bad_point"):
             sm.unwrap(KEY, {}, der.sequence(x, beside, hashed, cipher))
     with pytest.raises(Untrusted, match="bad_package"):
