@@ -6,49 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import sys
-from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import httpx2
 from platform_world import Keys, World, world
+from processes import free_port, serving
 
 from rx_flow.record import audit, dossier
 from rx_flow.record.advance import load
 
-SERVE = """
-import sys
-from pathlib import Path
-import uvicorn
-sys.path.insert(0, "{here}")
-from platform_world import NOW, PLATFORM
-from rx_flow.app import build
-from rx_flow.config import Settings
-settings = Settings(PLATFORM, "{url}", Path("{keys}"), passphrase="{passphrase}")
-uvicorn.run(build(settings, clock=lambda: NOW), host="127.0.0.1", port={port}, log_level="critical")
-"""
 KILLS = 3
-
-
-@contextlib.asynccontextmanager
-async def serving(keys: Keys, url: str, port: int) -> AsyncIterator[Process]:
-    """The platform as a process of its own."""
-    here = __file__.rpartition("/")[0]
-    text = SERVE.format(here=here, url=url, keys=keys.folder, passphrase=keys.passphrase, port=port)
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", text, stdout=DEVNULL, stderr=DEVNULL)
-    try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-            for _ in range(200):
-                with contextlib.suppress(httpx2.TransportError):
-                    await client.get("/healthz")
-                    break
-                await asyncio.sleep(0.1)
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 async def hand_over(w: World, numbers: list[str], acknowledged: dict[str, str]) -> None:
@@ -63,8 +30,7 @@ async def hand_over(w: World, numbers: list[str], acknowledged: dict[str, str]) 
 
 async def test_what_was_acknowledged_outlives_kill_9(keys: Keys, fresh_database: Callable[..., str]) -> None:
     url = fresh_database("record", "auth", "platform")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     acknowledged: dict[str, str] = {}
 
     for attempt in range(KILLS):
