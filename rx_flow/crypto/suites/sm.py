@@ -186,8 +186,9 @@ def wrap(cek: bytes, to: PublicKey) -> tuple[Entry, bytes]:
 
 def unwrap(key: PrivateKey, header: Entry, wrapped: bytes) -> bytes:
     """
-    Return the content key; `MALFORMED` for what is not the one spelling of its form, `BAD_POINT` for an ephemeral key
-    that is none, which OpenSSL sees before it multiplies; `BAD_PACKAGE` for the rest.
+    Return the content key; `MALFORMED` for what is not the one spelling of its form, `BAD_PACKAGE` for the rest.
+
+    But `BAD_POINT` for an ephemeral key that is none, which OpenSSL sees before it multiplies.
     """
     _ = header
     if len(wrapped) > WRAPPED_MAX:
