@@ -52,6 +52,7 @@ STATUS: dict[Code, int] = {
             _C.QUOTE_CHANGED,
             _C.NOT_SETTLED,
             _C.ALREADY_DECIDED,
+            _C.UNRECONCILED,
             _C.CONFLICT,
         ),
         409,
@@ -225,7 +226,8 @@ def _not_this_method(request: Request, methods: frozenset[str]) -> Response:
 async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  Registered for this alone.
     found = error.errors()
-    if any(one["loc"][0] == "path" for one in found) and request.method not in (methods := _methods(request)):
+    wrong_path = any(one["loc"][0] == "path" for one in found)
+    if wrong_path and (methods := _methods(request)) and request.method not in methods:
         # GET /prescriptions/claim was taken for GET /prescriptions/{rx}: the path is right, the method is not.
         return _not_this_method(request, methods)
     detail = "; ".join(_where(one) for one in found[:PATHS_MAX])

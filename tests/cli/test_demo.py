@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from rx_flow.auth.telling.sentences import tell
+from rx_flow.auth.telling.templates import Language
 from rx_flow.cli.demo.cases import CASES
 from rx_flow.cli.demo.player import Played
 from rx_flow.config import Directory
@@ -172,7 +173,7 @@ def test_the_story_of_one_prescription_is_readable(prescriptions: list[dict[str,
         json.loads(line) for line in rx_flow("audit", "show", rx, "--data", str(data), "--json").stdout.splitlines()
     ]
 
-    assert "denied" in shown
+    assert "refused" in shown
     assert "bad_document" in shown
     assert "医师丁" in shown
     assert [entry["seq"] for entry in chain] == list(range(1, len(chain) + 1))
@@ -199,6 +200,7 @@ def test_a_timeline_verifies_each_entry_and_says_what_it_cannot(
 def test_every_entry_of_every_site_has_words(prescriptions: list[dict[str, Any]], data: Path) -> None:
     assert prescriptions
     directory = Directory.load(data / "keys")
+    marks: tuple[tuple[Language, str], ...] = (("zh", "“"), ("en", '"'))
     unworded = set()
     for file in sorted(data.glob("[CHIP]*.db")):
         db = Database.open(f"sqlite:///{file}")
@@ -206,16 +208,16 @@ def test_every_entry_of_every_site_has_words(prescriptions: list[dict[str, Any]]
         db.close()
         assert found
         for one in found:
-            for language, mark in (("zh", "“"), ("en", '"')):
-                if mark in (sentence := tell(one.content, directory, language).sentence):  # type: ignore[arg-type]
+            for language, mark in marks:
+                if mark in (sentence := tell(one.content, directory, language).sentence):
                     unworded.add(sentence)
     assert unworded == set()
 
 
 def test_what_a_day_brought_is_told(prescriptions: list[dict[str, Any]], data: Path) -> None:
     assert prescriptions
-    day = max(entry["at"] for entry in entries(data, "--limit", "10000") if entry["rx"])
-    shanghai = datetime.fromisoformat(day).astimezone(SHANGHAI).date().isoformat()
+    denials = [datetime.fromisoformat(entry["at"]) for entry in entries(data, "--outcome", "denied")]
+    (shanghai,) = {at.astimezone(SHANGHAI).date().isoformat() for at in denials}
     told = json.loads(rx_flow("audit", "report", shanghai, "--json", "--data", str(data)).stdout)
     codes = {one["code"] for one in told["denied"]}
     assert codes == {"nominated_elsewhere", "bad_document"}

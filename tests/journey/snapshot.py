@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, create_engine, inspect, text
 
-LOG = "audit_entry"
+LOG, NUMBER = "audit_entry", "idx"
+# What follows from the entries by itself, a moment later: an entry's number, tiles, checkpoints, what a witness saw.
+MACHINERY = {"audit_secret", "log", "log_tile", "log_leaf", "log_checkpoint", "log_cosignature", "log_witnessed"}
+ITS_OWN = {"log_start", "log_stop", "witness_new_log"}  # entries about the log
 Row = tuple[Any, ...]
 Rows = dict[tuple[str, str], Counter[Row]]  # by site and table
 
@@ -55,23 +58,24 @@ class Watch:
     """
 
     databases: Mapping[str, str]
-    _open: dict[str, tuple[Connection, list[str]]] = field(default_factory=dict)
+    _open: dict[str, tuple[Connection, dict[str, str]]] = field(default_factory=dict)
 
     def look(self) -> Rows:
-        """Return every row of every table but the migrations' own."""
+        """Return every row of every table but the migrations' own, and those that follow from the log by themselves."""
         found: Rows = {}
         for site in self.databases:
             connection, tables = self._connection(site)
-            for table in tables:
-                rows = connection.execute(text(f'SELECT * FROM "{table}"'))  # noqa: S608  Names of our own tables.
-                found[site, table] = Counter(tuple(row) for row in rows)
+            for table, columns in tables.items():
+                rows = connection.execute(text(f'SELECT {columns} FROM "{table}"'))  # noqa: S608  Names of our own.
+                kept = (row for row in rows if table != LOG or row.action not in ITS_OWN)
+                found[site, table] = Counter(tuple(row) for row in kept)
         return found
 
     def entries(self, site: str) -> list[dict[str, Any]]:
         """Return what a site's log says, in the order in which it was written down."""
         connection, _ = self._connection(site)
         rows = connection.execute(text(f"SELECT body FROM {LOG} ORDER BY recorded_at, chain, seq"))  # noqa: S608  As above.
-        return [orjson.loads(bytes(row[0])) for row in rows]
+        return [one for row in rows if (one := orjson.loads(bytes(row[0])))["action"] not in ITS_OWN]
 
     def rows(self, site: str, query: str, **values: Any) -> list[Row]:  # noqa: ANN401  Whatever a column holds.
         """Ask one database."""
@@ -85,12 +89,20 @@ class Watch:
             connection.engine.dispose()
         self._open.clear()
 
-    def _connection(self, site: str) -> tuple[Connection, list[str]]:
+    def _connection(self, site: str) -> tuple[Connection, dict[str, str]]:
         if site not in self._open:
             engine = create_engine(self.databases[site], isolation_level="AUTOCOMMIT")
             connection = engine.connect()
-            tables = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
-            self._open[site] = connection, sorted(tables)
+            seen = inspect(connection)
+            tables = sorted(set(seen.get_table_names()) - {"alembic_version"} - MACHINERY)
+            columns = {table: [one["name"] for one in seen.get_columns(table)] for table in tables}
+            self._open[site] = (
+                connection,
+                {
+                    table: ", ".join(f'"{name}"' for name in columns[table] if (table, name) != (LOG, NUMBER))
+                    for table in tables
+                },
+            )
         return self._open[site]
 
 
@@ -101,7 +113,7 @@ def difference(before: Rows, after: Rows) -> Difference:
     changed = {key for key in after if key[1] != LOG and before[key] != after[key]}
     logs = [key for key in after if key[1] == LOG]
     new = [(site, row) for site, table in logs for row in (after[site, table] - before[site, table]).elements()]
-    entries = [(site, _content(row)) for site, row in new]
+    entries = [(site, one) for site, row in new if (one := _content(row))["action"] not in ITS_OWN]
     said = [
         (one["outcome"], Entry(site, one["action"], one["code"], (one["actor"] or {}).get("id"), one["rx"]))
         for site, one in entries

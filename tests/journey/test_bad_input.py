@@ -32,6 +32,11 @@ ELSEWHERE: dict[Code, str] = {
     Code.TOO_LARGE: "tests/journey/test_malformed.py",
     Code.BUSY: "tests/journey/test_together.py",
     Code.TOO_MANY_ATTEMPTS: "tests/auth/test_staff.py",
+    Code.CERTIFICATE_REVOKED: "tests/platform/test_revoked.py",
+    Code.CERTIFICATE_STATUS_UNKNOWN: "tests/platform/test_revoked.py",
+    Code.SUITE_NOT_ACCEPTED: "tests/journey/test_changing_over.py",
+    Code.NOT_CONSISTENT: "tests/tlog/test_witness.py",
+    Code.UNRECONCILED: "tests/record/test_nightly.py",
     Code.CONFLICT: "tests/journey/test_neighbours.py",
     Code.PEER_UNREACHABLE: "tests/journey/test_neighbours.py",
 }

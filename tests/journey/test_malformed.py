@@ -99,10 +99,11 @@ DOORS = [
         CLERK,
         {"id_type": "01", "id_number": PATIENT.card, "area": AREA, "scheme": "310", "category": "active"},
     ),
+    Door(PLATFORM, "/audit/patients/accesses", PLATFORM, {"id_type": "01", "id_number": PATIENT.card}),
     *(Door(site, "/staff/sign-in", "", SIGN_IN) for site in (HOSPITAL, PHARMACY, INSURER)),
 ]
-# No body to be wrong in, or a form, which the walk of bad input sends in every wrong way.
-WITHOUT_JSON = {"/staff/sign-out", "/oauth/token", "/expire"}
+# No body to be wrong in; a form, which the walk of bad input sends in every wrong way; or bytes in a format of others.
+WITHOUT_JSON = {"/staff/sign-out", "/oauth/token", "/expire", "/pki/ocsp", "/witness/add-checkpoint"}
 # A pick-up code is read by people: what is no code has a code of its own.
 UNREADABLE = {(422, Code.MALFORMED.value), (422, Code.MALFORMED_CODE.value)}
 TOO_LARGE = (413, Code.TOO_LARGE.value)

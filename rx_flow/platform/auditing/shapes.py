@@ -36,7 +36,7 @@ class Whose(Strict):
     pseudonym: Pseudonym | None = None
     since: Moment | None = None
     until: Moment | None = None
-    after: Annotated[str, StringConstraints(max_length=400)] | None = None
+    after: Annotated[str, StringConstraints(max_length=400)] | None = Field(None, examples=["the last answer's next"])
     limit: int = Field(100, ge=1, le=LIMIT_MAX)
 
 
