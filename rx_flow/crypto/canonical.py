@@ -81,9 +81,11 @@ def digest(data: bytes | str) -> str:
 def _parse(data: bytes) -> tuple[JSON, bytes]:
     try:
         value: JSON = orjson.loads(data)
-        return value, dumps(value)
-    except ValueError:  # orjson's own error is one
+        again = orjson.dumps(value, option=_OPTIONS)
+        _admit(value)
+    except (ValueError, TypeError):  # orjson's own errors are these
         raise Untrusted(Reason.BAD_JSON) from None
+    return value, again
 
 
 def _admit(value: object) -> None:
@@ -92,7 +94,7 @@ def _admit(value: object) -> None:
 
     Only containers are visited; that all of a container's members are plain is found out in C.
     """
-    boxes: list[Any] = [(value,)]
+    boxes: list[Any] = [value if type(value) in _NESTED else (value,)]
     for box in boxes:  # it grows while it is read; it ends, because what goes round in circles was refused before
         members = box.values() if type(box) is dict else box
         if _all_plain(map(type, members)):

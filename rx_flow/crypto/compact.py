@@ -11,7 +11,7 @@ from binascii import Error
 from collections.abc import Set  # noqa: PYI025  the abstract one
 from typing import NamedTuple
 
-from pybase64 import b64decode, b64encode
+from pybase64 import b64decode, b64encode, b64encode_as_string
 
 from rx_flow.crypto import canonical
 from rx_flow.crypto.canonical import JSON
@@ -57,6 +57,13 @@ def encode(data: bytes) -> bytes:
     Return base64url without padding (RFC 7515 §2).
     """
     return b64encode(data, _URL).rstrip(b"=")
+
+
+def text(data: bytes) -> str:
+    """
+    Return base64url as text.
+    """
+    return b64encode_as_string(data, _URL).rstrip("=")
 
 
 def decode(text: bytes) -> bytes:

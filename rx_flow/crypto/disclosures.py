@@ -10,11 +10,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
-from itertools import pairwise
+from typing import Any
 
 from rx_flow.crypto import canonical
 from rx_flow.crypto.canonical import JSON
-from rx_flow.crypto.compact import decode, encode
+from rx_flow.crypto.compact import decode, encode, text
 from rx_flow.crypto.errors import Reason, Untrusted
 
 Path = tuple[str, ...]  # ("diagnoses",) or ("patient", "name"): a member of the body, or of an object in it
@@ -27,6 +27,7 @@ EMPTY: tuple[object, ...] = (None, "", [], ())
 _SALT_BYTES = 16  # 128 bits, as RFC 9901 §9.3 recommends
 _SALT, _PRINT, _PARTS = 22, 43, 3  # characters of a salt and of a commitment; salt, name, value
 _END = "~"
+_STR, _LENGTHS = frozenset({str}), frozenset({_PRINT})
 
 
 def hide(body: Mapping[str, object], personal: Collection[Path]) -> tuple[Mapping[str, object], list[str]]:
@@ -52,7 +53,7 @@ def hide(body: Mapping[str, object], personal: Collection[Path]) -> tuple[Mappin
         if value in EMPTY:
             continue
         del holder[name]
-        salt = encode(secrets.token_bytes(_SALT_BYTES)).decode()
+        salt = text(secrets.token_bytes(_SALT_BYTES))
         disclosure = encode(canonical.dumps((salt, name, value)))
         prints.setdefault(parent, []).append(_print(disclosure))
         disclosures.append(disclosure.decode())
@@ -82,7 +83,7 @@ def part(raw: str) -> tuple[str, list[str]]:
     *found, last = rest.split(_END)
     if last or not found or not all(found):
         raise Untrusted(Reason.BAD_DISCLOSURE, "the form")
-    if any(later <= before for before, later in pairwise(found)):
+    if found != sorted({*found}):
         raise Untrusted(Reason.BAD_DISCLOSURE, "the order")
     return jws, found
 
@@ -121,15 +122,14 @@ def _homes(body: dict[str, JSON], marked: int) -> dict[str, dict[str, JSON]]:
         if COMMITMENTS not in holder:
             continue
         marked -= 1
-        listed = holder[COMMITMENTS]
-        if not isinstance(listed, list) or not listed:
+        listed: Any = holder[COMMITMENTS]
+        if type(listed) is not list or not listed:
             raise Untrusted(Reason.BAD_DISCLOSURE, "commitments")
-        before = ""
-        for each in listed:
-            if not isinstance(each, str) or len(each) != _PRINT or each <= before:
-                raise Untrusted(Reason.BAD_DISCLOSURE, "commitments")
-            before = each
-            homes[each] = holder
+        if not _STR.issuperset(map(type, listed)) or listed != sorted({*listed}):
+            raise Untrusted(Reason.BAD_DISCLOSURE, "commitments")
+        if not _LENGTHS.issuperset(map(len, listed)):
+            raise Untrusted(Reason.BAD_DISCLOSURE, "commitments")
+        homes |= dict.fromkeys(listed, holder)
         count += len(listed)
     if marked or count != len(homes):
         raise Untrusted(Reason.BAD_DISCLOSURE, "the place of a commitment")
@@ -143,22 +143,24 @@ def _open(disclosure: bytes, homes: dict[str, dict[str, JSON]]) -> None:
     if holder is None:
         raise Untrusted(Reason.BAD_DISCLOSURE, "no such commitment")
     plain = decode(disclosure)
-    found = canonical.read(plain)
-    if not isinstance(found, list) or len(found) != _PARTS or _LISTED in plain or _HIDDEN in plain:
+    found: Any = canonical.read(plain)
+    if type(found) is not list or len(found) != _PARTS:
         raise Untrusted(Reason.BAD_DISCLOSURE, "not salt, name and value")
     salt, name, value = found
-    if not isinstance(salt, str) or len(salt) != _SALT or not isinstance(name, str):
+    if type(salt) is not str or len(salt) != _SALT or type(name) is not str:
+        raise Untrusted(Reason.BAD_DISCLOSURE, "not salt, name and value")
+    if type(value) is not str and (_LISTED in plain or _HIDDEN in plain):  # a commitment in what is disclosed
         raise Untrusted(Reason.BAD_DISCLOSURE, "not salt, name and value")
     if name in holder or name == _ELEMENT:
         raise Untrusted(Reason.BAD_DISCLOSURE, "a name that is taken")
-    listed = holder[COMMITMENTS]
-    assert isinstance(listed, list)  # noqa: S101  `_homes` has judged it
-    listed.remove(print_)
-    if not listed:
+    listed: Any = holder[COMMITMENTS]  # a list: `_homes` has judged it
+    if len(listed) == 1:
         del holder[COMMITMENTS]
+    else:
+        listed.remove(print_)
     holder[name] = value
 
 
 def _print(disclosure: bytes) -> str:
     """The commitment: base64url of the SHA-256 over a disclosure's own text (RFC 9901 §4.2.3)."""
-    return encode(sha256(disclosure).digest()).decode()
+    return text(sha256(disclosure).digest())

@@ -16,24 +16,27 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from rx_flow.crypto import authority, packages, suites
+from rx_flow.crypto import packages, suites
 from rx_flow.crypto.canonical import dumps
 from rx_flow.crypto.documents import Document, issue
 from rx_flow.crypto.dossiers import verify_dossier
 from rx_flow.crypto.keyrings import files
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.keyrings.ring import Keyring
+from rx_flow.crypto.pki import authority
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.profile import Purpose
 from rx_flow.crypto.pki.status import Seen
+from rx_flow.law.personal import personal
 from scripts.rig import bare as plainly
 from scripts.rig.bare import BARE, Bare
 
 Call = Callable[[], object]
 RX = "350100-ABCDEFGHJKMNPQRS"
 HOSPITAL, PLATFORM, PHARMACY, DOCTOR = "H35010000001", "C35990000001", "P35010000001", "D350100000001"
-LINES = {
+LINE = {
     "drug": "XC09CAL104A001010201445",
     "name": "氯沙坦钾片",
     "dose": "50 mg",
@@ -41,12 +44,36 @@ LINES = {
     "quantity": 2,
     "unit": "盒",
 }
-PATIENT = {"name": "张三", "id_number": "350102199001011234", "insured": "35010000012345"}  # made up
-PRESCRIPTION: dict[str, object] = {
-    "action": "submit", "patient": PATIENT, "diagnoses": ["I10", "E11.9"],
-    "lines": [{"n": n, **LINES} for n in range(5)],
+PATIENT = {  # made up
+    "name": "张三", "id_type": "01", "id_number": "350102199001011234", "sex": "1", "birth": "1990-01-01",
 }  # fmt: skip
-OPINION: dict[str, object] = {"action": "approve", "findings": [], "reason": "", "checked": list(range(10))}
+DIAGNOSES = [
+    {"code": "I10", "name": "原发性高血压", "main": True},
+    {"code": "E11.9", "name": "2型糖尿病", "main": False},
+]
+FINDING = {"check": "interaction", "severity": "serious", "line": 1, "text_zh": "相互作用", "text_en": "interaction"}
+BILL = {"total_fen": 49_700, "fund_fen": 35_000, "patient_fen": 14_700}
+CODES = [f"837162500000000000{n}" for n in range(10, 20)]
+# The way of a prescription that is settled, handed out, and settled otherwise: what is personal in it is committed to.
+WAY: tuple[tuple[str, dict[str, object]], ...] = (
+    ("prescription", {
+        "action": "submit", "patient": PATIENT, "diagnoses": DIAGNOSES, "long_term_reason": "慢性病长期用药",
+        "lines": [{"n": n, "quantity": 2, **LINE} for n in range(5)],
+    }),
+    ("opinion1", {"action": "approve", "findings": [FINDING], "reason": "已告知患者"}),
+    ("release", {"action": "release", "pickup_sha256": "0" * 64, "nominated": None}),
+    ("claim", {"action": "claim", "reason": ""}),
+    ("opinion2", {"action": "accept", "findings": [FINDING], "reason": "已告知患者"}),
+    ("statement", {
+        "action": "settle", "bill": BILL, "pharmacy": PHARMACY, "scheme": "310", "category": "active", "before": {},
+        "lines": [{"n": n, "drug": LINE["drug"], "quantity": 2} for n in range(5)], "steps": ["先行自付百分之十"],
+    }),
+    ("dispense", {
+        "action": "dispense", "picker": DOCTOR, "reason": "",
+        "lots": [{"n": 1, "lot": "L1", "quantity": 10, "expiry": "2028-01-01", "trace_codes": CODES}],
+    }),
+    ("statement", {"action": "reverse", "bill": BILL, "reason": "冷链中断", "scheme": "310", "category": "active"}),
+)  # fmt: skip
 TURNS = 41
 MILLISECONDS = 25  # of CPU time that each side has in each turn, about
 
@@ -101,10 +128,9 @@ def stage(suite: str, folder: Path) -> Stage:
     rings = {code: Keyring.load(folder / code, secret) for code in (HOSPITAL, PLATFORM, PHARMACY)}
     doctor, trust = files.unlock(folder / HOSPITAL, DOCTOR, pins[DOCTOR]), Trust.load(folder)
     documents: list[Document] = []
-    for seq in range(1, 9):
-        body = PRESCRIPTION if seq == 1 else OPINION
-        prev = documents[-1].digest if documents else ""
-        documents.append(issue(doctor, doc="prescription", rx=RX, seq=seq, prev=prev, at=now, body=body))
+    for seq, (doc, body) in enumerate(WAY, 1):
+        place: dict[str, Any] = {"rx": RX, "seq": seq, "prev": documents[-1].digest if documents else "", "at": now}
+        documents.append(issue(doctor, doc=doc, body=body, personal=personal(doc), **place))
     package = packages.seal([one.raw for one in documents[:3]], trust.reader(PLATFORM, now), rx=RX)
     return Stage(trust, rings, doctor, now, documents=tuple(documents), package=package)
 

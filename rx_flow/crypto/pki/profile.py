@@ -88,7 +88,8 @@ class Certified:
         """Return if the certificate and its issuers are valid at `moment`; raise `Untrusted` if not."""
         if moment < self.begins:
             raise Untrusted(Reason.CERTIFICATE_NOT_YET_VALID)
-        if moment.replace(microsecond=0) > self.ends:  # to the end of that second: RFC 5280 §4.1.2.5 knows no parts
+        # To the end of that second: RFC 5280 §4.1.2.5 knows no parts.
+        if moment > self.ends and moment.replace(microsecond=0) > self.ends:
             raise Untrusted(Reason.CERTIFICATE_EXPIRED)
 
 
