@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rx_flow.auth import freshness, locks, problems, resting, staff, tokens
 from rx_flow.auth.log import parties, witness
+from rx_flow.auth.log.nights import Comparison, look, open_nightly
 from rx_flow.auth.log.running import open_logs
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
@@ -57,7 +58,6 @@ from rx_flow.record.sender import Sender
 log = logging.getLogger(__name__)
 TOKEN_PIN_MIN = 6  # characters; a token counts the tries, so that it may be short
 REST_SECONDS = 5.0
-_OK = {"status": "ok"}
 SWEEP_SECONDS = 60.0
 Background = Callable[[Site], Coroutine[Any, Any, None]]
 OnReply = Callable[[Site, Connection, Message, Reply], None]
@@ -81,6 +81,11 @@ def part(kind: Kind) -> Part:
     delivery = importlib.import_module(f"rx_flow.{kind}.delivery")
     routes = importlib.import_module(f"rx_flow.{kind}.routes")
     return Part(routes.router, delivery.on_reply, getattr(delivery, "background", None))
+
+
+def comparison(kind: Kind) -> Comparison:
+    """Import what holds the rows of a kind of site against its log, and no routes."""
+    return importlib.import_module(f"rx_flow.{kind}.compared").compare  # type: ignore[no-any-return]  # as each has it
 
 
 TITLES = {
@@ -189,6 +194,9 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
         sender=Sender(db, deliver, replied, clock=clock),
         responder=freshness.begin(settings, trust),
         logs=open_logs(institution, settings, directory, db=db, keyring=keyring, peers=peers, clock=clock),
+        nightly=open_nightly(
+            institution, settings, db, keyring=keyring, clock=clock, compare=comparison(institution.kind)
+        ),
     )
     return site
 
@@ -214,7 +222,7 @@ async def running(site: Site, background: Background | None = None) -> AsyncIter
     """
     Deliver what the site owes, and do what it does by itself, until the end; then close everything that is its own.
     """
-    tasks = [asyncio.create_task(_kept_up(each, site)) for each in (_forget, freshness.keep_fresh)]
+    tasks = [asyncio.create_task(_kept_up(each, site)) for each in (_forget, freshness.keep_fresh, look)]
     if background is not None:
         tasks.append(asyncio.create_task(_kept_up(background, site)))
     try:
@@ -268,8 +276,8 @@ def create_app(site: Site, mine: Part) -> FastAPI:
         """
         服务是否在运行。Whether this service runs, and as whom; `degraded` where its log is in alarm, and why.
         """
-        alarms = site.logs.troubles() if site.logs is not None else []
-        return {"status": "degraded", "code": site.code, "alarms": alarms} if alarms else _OK | {"code": site.code}
+        alarms, ok = site.troubles(), {"status": "ok", "code": site.code}
+        return ok | {"status": "degraded", "alarms": alarms} if alarms else ok
 
     openapi.install(app)
     app.add_middleware(edge.Edge, bytes_max=site.settings.body_bytes_max)

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,8 @@ PASSPHRASE = "RX_FLOW_PASSPHRASE"  # noqa: S105  The name of an environment vari
 KEYRING = "RX_FLOW_KEYRING"
 GUARDS = "RX_FLOW_GUARDS"
 SUITES = "RX_FLOW_SUITES"
+RECONCILE = "RX_FLOW_RECONCILE"
+RECONCILE_AT = "02:30"
 PASSPHRASE_CHARACTERS_MIN = 16
 
 Mode = Literal["development", "production"]
@@ -180,6 +183,7 @@ class Settings:
     body_bytes_max: int = 256 * 1024
     peer_seconds: float = 10.0
     guards: Path | None = None  # where the platform writes down what its log signs; see `read_guards`
+    reconcile: str = ""  # when, each night: HH:MM in Shanghai, or off; "" is RX_FLOW_RECONCILE, else 02:30
 
 
 def log_domain(code: str) -> str:
@@ -230,6 +234,21 @@ def read_suites() -> tuple[str, ...]:
         return tuple(suites.named(name).name for name in given)
     except ValueError as fault:
         raise Unfit(f"{SUITES}: {fault}") from None
+
+
+def read_reconcile(settings: Settings) -> time | None:
+    """
+    Return at what time in Shanghai a site holds its rows against its log: RX_FLOW_RECONCILE, else 02:30; None for off.
+
+    Raise `Unfit` for what is neither HH:MM nor `off`.
+    """
+    given = (settings.reconcile or os.environ.get(RECONCILE, "") or RECONCILE_AT).strip()
+    if given == "off":
+        return None
+    try:
+        return datetime.strptime(given, "%H:%M").time()  # noqa: DTZ007  a time of day, in no zone
+    except ValueError:
+        raise Unfit(f"{RECONCILE}={given}: HH:MM, or off") from None
 
 
 def read_passphrase(keys: Path, mode: Mode, *, shortest: int = PASSPHRASE_CHARACTERS_MIN) -> str:

@@ -31,6 +31,7 @@ from rx_flow.record import audit, dossier
 from rx_flow.record.advance import load
 from rx_flow.record.audit import Origin
 from rx_flow.record.database import Database
+from rx_flow.record.log.nightly import Nightly
 from rx_flow.record.sender import Sender
 
 R = TypeVar("R")
@@ -68,6 +69,7 @@ class Site:
     throttle: Throttle = field(default_factory=Throttle, repr=False)
     responder: Responder | None = None
     logs: Logs | None = None  # of the platform
+    nightly: Nightly | None = None  # where the rows are held against the log each night
     log_readers: dict[tuple[str, str], datetime] = field(default_factory=dict, repr=False)  # when recorded last
     callers: dict[str, tuple[Actor, datetime]] = field(default_factory=dict, repr=False)
 
@@ -90,6 +92,10 @@ class Site:
     def actor(self) -> Actor:
         """The institution, acting by its seal."""
         return Actor(self.code, self.kind.role, self.code)
+
+    def troubles(self) -> list[str]:
+        """Return what somebody has to look into: alarms of the log, and rows that are not as it tells."""
+        return [one for each in (self.logs, self.nightly) if each is not None for one in each.troubles()]
 
     def origin(self, received_from: str = "") -> Origin:
         """Return where what is done now is recorded: this site, in the trace of the current request."""

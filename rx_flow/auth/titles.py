@@ -53,6 +53,7 @@ TITLES: dict[str, tuple[str, str]] = {
     Code.QUOTE_CHANGED: ("预结算结果已变化", "The quote has changed"),
     Code.NOT_SETTLED: ("尚未结算", "Not settled"),
     Code.ALREADY_DECIDED: ("已作出决定", "Already decided"),
+    Code.UNRECONCILED: ("业务数据与日志不符", "Rows are not as the log tells"),
     Code.CONFLICT: ("与同时进行的操作冲突", "In conflict with what happened meanwhile"),
     Code.PEER_UNREACHABLE: ("对方机构暂时无法连接", "The other institution cannot be reached now"),
     Code.BUSY: ("系统繁忙，请稍后再试", "Busy, try again later"),

@@ -45,9 +45,11 @@ app.command(
 app.command(
     "reconcile",
     help=tr(
-        "逐行对照业务数据与日志，指出绕过程序的改动（改、删、插）。\n\n例：rx-flow audit reconcile --data data",
-        "Hold the rows against the log, and name whatever was changed behind the application.\n\n"
-        "Example: rx-flow audit reconcile --data data",
+        "逐行对照业务数据与日志，指出绕过程序的改动（改、删、插）；各服务每晚自行核对一次"
+        "（RX_FLOW_RECONCILE=HH:MM 或 off，默认 02:30）。\n\n例：rx-flow audit reconcile --documents --data data",
+        "Hold the rows against the log, and name whatever was changed behind the application; each service does so by "
+        "itself once a night (RX_FLOW_RECONCILE=HH:MM or off; 02:30 unless set).\n\n"
+        "Example: rx-flow audit reconcile --documents --data data",
     ),
 )(verify.compare)
 operating.add_to(app)

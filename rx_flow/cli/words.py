@@ -33,6 +33,7 @@ LOG_TERMS = {
     "log_stop": "日志停止编号",
     "log_alarm": "日志告警",
     "log_new_origin": "启用新的日志来源名",
+    "reconcile": "核对业务数据与日志",
     "grant_reader": "授权审计读取",
     "read_log": "读取审计日志",
     "witness_new_log": "首次见证的日志",

@@ -20,7 +20,10 @@ from rx_flow.record.advance import Evidence
 from rx_flow.record.dossier import Kept
 
 
-def _context(rx: str, seq: int) -> str:
+def context(rx: str, seq: int) -> str:
+    """
+    Return what stored bytes are bound to: moved to another place they do not open.
+    """
     return f"{rx[:6]}|{rx}|{seq}"
 
 
@@ -48,14 +51,14 @@ def sign(
         personal=personal(row.document),
     )
     return Evidence(
-        document, ask.action, at_rest.seal(document.raw.encode(), context=_context(document.rx, document.seq))
+        document, ask.action, at_rest.seal(document.raw.encode(), context=context(document.rx, document.seq))
     )
 
 
 def _raw(kept: Kept, at_rest: AtRest) -> str:
     if kept.sealed is None:
         raise Refused(Code.NOT_FOUND, "the document was erased")
-    return at_rest.open(kept.sealed, context=_context(kept.rx, kept.seq)).decode()
+    return at_rest.open(kept.sealed, context=context(kept.rx, kept.seq)).decode()
 
 
 def raw(documents: Iterable[Kept], at_rest: AtRest) -> list[str]:
@@ -85,7 +88,7 @@ def unseal(sealed: bytes, at_rest: AtRest, trust: Trust, *, rx: str, seq: int, s
     """
     Return the document that stands sealed for this place, verified; `Untrusted` for any other.
     """
-    return verify_document(at_rest.open(sealed, context=_context(rx, seq)).decode(), trust, seen)
+    return verify_document(at_rest.open(sealed, context=context(rx, seq)).decode(), trust, seen)
 
 
 def prescription(document: Document) -> Prescription:

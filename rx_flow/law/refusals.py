@@ -65,6 +65,7 @@ class Code(StrEnum):
     NOT_SETTLED = "not_settled"
     ALREADY_DECIDED = "already_decided"
     # The neighbours and the machine.
+    UNRECONCILED = "unreconciled"  # rows that are not as the log tells: changed behind the application's back
     CONFLICT = "conflict"
     PEER_UNREACHABLE = "peer_unreachable"
     BUSY = "busy"

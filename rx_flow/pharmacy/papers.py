@@ -16,7 +16,10 @@ from rx_flow.law.standing import SHANGHAI, Ask, Standing
 from rx_flow.law.transitions import Transition
 
 
-def _context(rx: str, seq: int) -> str:
+def context(rx: str, seq: int) -> str:
+    """
+    Return what stored bytes are bound to: moved to another place they do not open.
+    """
     return f"{rx[:6]}|{rx}|{seq}"
 
 
@@ -47,11 +50,11 @@ def seal(document: Document, at_rest: AtRest) -> bytes:
     """
     Return a document as it is kept here.
     """
-    return at_rest.seal(document.raw.encode(), context=_context(document.rx, document.seq))
+    return at_rest.seal(document.raw.encode(), context=context(document.rx, document.seq))
 
 
 def unseal(sealed: bytes, at_rest: AtRest, trust: Trust, *, rx: str, seq: int, seen: Seen) -> Document:
     """
     Return the document that stands sealed for this place, verified as `seen`; `Untrusted` for any other.
     """
-    return verify_document(at_rest.open(sealed, context=_context(rx, seq)).decode(), trust, seen)
+    return verify_document(at_rest.open(sealed, context=context(rx, seq)).decode(), trust, seen)

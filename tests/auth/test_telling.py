@@ -28,6 +28,7 @@ from rx_flow.law.transitions import ACTIONS
 from rx_flow.platform.log.readers import GRANT, READ
 from rx_flow.record.audit import VERSION, Entry, Origin, Outcome
 from rx_flow.record.log.epochs import ACTION as NEW_ORIGIN
+from rx_flow.record.log.nightly import ACTION as RECONCILE
 from rx_flow.record.log.sequencer import ALARM, START, STOP
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -48,6 +49,7 @@ NAMED = {
 OF_MODULES = {
     "platform/exporting.py": EXPORT,
     "record/log/epochs.py": NEW_ORIGIN,
+    "record/log/nightly.py": RECONCILE,
     "cli/auditing/export.py": "audit_export",
 }
 # Where the action is an argument, of what the calls with literals say, or a step of the law.
@@ -122,6 +124,11 @@ PURPOSES = (
     "entries: all", "timeline", "steps: 350100-0000000000000001", "accesses: patient=5e5e5e5e", "denied: all",
     "report: 2026-11-23", "gaps: all", "all logs as files: 12 files", "12 entries of 350100",
     "12 entries of 350100: 350100-0000000000000001", "350100: size 3 after size 5", "c.example/350100",
+    *(
+        f"{when}: 12 looked at, {what}"
+        for when in ("nightly 2026-11-24", "on demand")
+        for what in ("in order", "3 amiss (row_deleted 1, state_unlogged 2), first: 350100-0000000000000001 state")
+    ),
     "c.example/350100/2 after nothing signed; in the database 0 abc=",
     "c.example/350100/2 after c.example/350100 5 abc=; in the database 7 def=",
 )  # fmt: skip

@@ -12,13 +12,14 @@ from rx_flow.law.refusals import Code
 from rx_flow.record import advance, audit
 from rx_flow.record.audit import Entry
 from rx_flow.record.database import Database
-from rx_flow.record.log.reconcile import Amiss, reconcile
+from rx_flow.record.log.comparing import Amiss
+from rx_flow.record.log.reconcile import Keeps, reconcile
 
 RX, OTHER = rx_of(1), rx_of(2)
 
 
-def amiss(db: Database, *, authority: bool = True) -> list[tuple[Amiss, str, str]]:
-    return [(one.amiss, one.chain, one.where) for one in db.look(lambda tx: list(reconcile(tx, authority=authority)))]
+def amiss(db: Database, keeps: Keeps = Keeps.WHOLE) -> list[tuple[Amiss, str, str]]:
+    return [(one.amiss, one.chain, one.where) for one in db.look(lambda tx: list(reconcile(tx, keeps=keeps)))]
 
 
 def walked(tx: Connection) -> None:
@@ -149,4 +150,4 @@ def test_an_entry_that_was_rewritten_is_named(unlocked: Database, old: bytes, ne
 
 def test_a_site_that_is_no_authority_is_not_asked_for_states(unlocked: Database) -> None:
     unlocked.run(lambda tx: tx.execute(text("UPDATE prescription SET state = 'expired'")))
-    assert amiss(unlocked, authority=False) == []
+    assert amiss(unlocked, Keeps.OWN) == []

@@ -181,6 +181,7 @@ _LISTS = {
     "passphrases": ("密钥口令错误", "wrong passphrases"),
     "revoked": ("证书吊销", "revocations"),
     "alarms": ("日志告警", "alarms of the log"),
+    "reconciled": ("业务数据核对", "reconciliations of the rows"),
     "unfounded": ("无后续操作的查阅", "reads without a step"),
     "late": ("迟到的记录", "late entries"),
     "keys": ("密钥与授权事项", "key events and grants"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from rx_flow.cli.language import LANGUAGE
 from rx_flow.record.log.chains import Break
-from rx_flow.record.log.reconcile import Amiss
+from rx_flow.record.log.comparing import Amiss
 from rx_flow.tlog.report import Check, Why
 
 CHAINS, ROWS = "chains", "rows"
@@ -42,6 +42,25 @@ _WORDS: dict[str, tuple[str, str]] = {
     Amiss.DOCUMENT_DELETED: ("文书被删除", "a document was deleted"),
     Amiss.DOCUMENT_INSERTED: ("文书未经日志插入", "a document was inserted"),
     Amiss.DOCUMENT_ALTERED: ("文书登记项被改", "a document's row was altered"),
+    Amiss.ENTRY_UNREADABLE: ("记录无法解析", "the entry cannot be read"),
+    Amiss.CHAIN_GAP: ("链中缺少记录", "an entry of the chain is missing, or names another predecessor"),
+    Amiss.ROW_ILLEGIBLE: ("行内容不合其列", "a row holds what its columns cannot"),
+    Amiss.SECRET_ALTERED: ("承诺的开启值被改", "what opens a commitment was altered"),
+    Amiss.MESSAGE_DELETED: ("待发消息被删除", "a message to another site was deleted"),
+    Amiss.ROUTING_ALTERED: ("流转索引与处方不符", "what leads to a prescription was altered"),
+    Amiss.PACKAGE_ALTERED: ("加密包缺失或多出", "sealed packages are missing, too many or elsewhere"),
+    Amiss.BILL_ALTERED: ("结算金额被改", "totals of a statement were altered"),
+    Amiss.UNITS_ALTERED: ("追溯码与发药记录不符", "trace codes are not those handed out"),
+    Amiss.HOLDING_ALTERED: ("药店承接登记被改", "what a pharmacy holds was altered"),
+    Amiss.REVOCATION_ALTERED: ("待确认的撤销被改", "a revocation that waits was altered"),
+    Amiss.BOOKING_DELETED: ("记账被删除", "a booking was deleted"),
+    Amiss.BOOKING_INSERTED: ("记账未经日志插入", "a booking was inserted"),
+    Amiss.BOOKING_ALTERED: ("记账内容被改", "a booking was altered"),
+    Amiss.OUTCOME_UNLOGGED: ("记账结果未经日志", "what became of a booking is not what the log tells"),
+    Amiss.LEDGER_ALTERED: ("总账分录与记账不符", "postings are not those of the bookings"),
+    Amiss.INSURED_UNLOGGED: ("参保人未经日志登记", "an insured person whom nobody entered"),
+    Amiss.QUOTE_ALTERED: ("预结算记录被改", "a quote was altered"),
+    Amiss.SEAL_BROKEN: ("密封内容打不开或不是原件", "sealed bytes do not open, or are not the document of the log"),
 }
 
 

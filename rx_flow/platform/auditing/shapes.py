@@ -198,6 +198,7 @@ class ReportOut(BaseModel):
     keys: ListedOut = Field(description="密钥与授权事项 / key events and grants")
     log: ListedOut = Field(description="日志启停 / starts, stops, new origins of the log")
     alarms: ListedOut = Field(description="日志回退告警 / rollback alarms")
+    reconciled: ListedOut = Field(description="业务数据与日志核对 / runs that held the rows against the log")
     unfounded: ListedOut = Field(description="无后续操作的查阅 / reads by institutions that took no step")
     late: ListedOut = Field(description="迟到的记录 / late entries")
     gaps: list[GapOut] = Field(description="缺漏 / gaps")
@@ -205,7 +206,7 @@ class ReportOut(BaseModel):
     @classmethod
     def of(cls, one: Report, say: Say) -> Self:
         """Tell it of a report."""
-        names = ("locked", "passphrases", "revoked", "keys", "log", "alarms", "unfounded", "late")
+        names = ("locked", "passphrases", "revoked", "keys", "log", "alarms", "reconciled", "unfounded", "late")
         lists = {name: ListedOut.of(getattr(one, name), say) for name in names}
         return cls(
             since=local(one.since),

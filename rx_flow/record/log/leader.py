@@ -47,7 +47,8 @@ class Elected:
     An advisory lock of PostgreSQL on a connection of its own: the end of the process ends it, kill -9 included.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lock: int = LOCK) -> None:
+        self._lock = lock
         self._conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection: psycopg.AsyncConnection | None = None
 
@@ -71,7 +72,7 @@ class Elected:
 
     async def _elect(self) -> bool:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
-        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,))).fetchone()
+        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (self._lock,))).fetchone()
         if row is not None and row[0]:
             self._connection = connection
             return True
@@ -79,8 +80,8 @@ class Elected:
         return False
 
 
-def leader(url: str) -> Leader:
+def leader(url: str, lock: int = LOCK) -> Leader:
     """
-    Return who decides on the lead at this database.
+    Return who decides at this database on the lead in what the lock is for.
     """
-    return Alone() if url.startswith("sqlite") else Elected(url)
+    return Alone() if url.startswith("sqlite") else Elected(url, lock)

@@ -1,117 +1,120 @@
 """
 Whether the business rows are what the log says: finds what was changed, deleted or inserted behind the application.
 
-It trusts no column: each entry's bytes are read, and what they tell is replayed and held against the rows. Streams.
+It trusts no column: each entry's bytes are read, and what they tell is replayed and held against the rows. Streams, in
+the order of the primary keys, a page at a time; `tx` has to see one snapshot. Here are the tables of every site:
+`audit_entry` (its `idx`, and the `log...` tables, are for `rx-flow audit verify`), `audit_secret`, `prescription`,
+`document`. What a kind of site keeps beside them, and what it owes others (`outbox`), is in its own `compared.py`.
+
+Not compared, because no entry tells of it: `prescription.issued_at`, `valid_until` and `created_at` (the signed
+document does), a nomination made at the hospital, `document.at`; `outbox.body` and what an answer said (what came of
+it is told by an entry at the other site); `nonce` and `pin_failure`, which hold no business: each wrong PIN and each
+unlocking is an entry of its own. Sessions are in no table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Text, and_, bindparam, select, tuple_, type_coerce
 
-from rx_flow.crypto import canonical
+from rx_flow.crypto import canonical, disclosures
 from rx_flow.crypto.errors import Untrusted
-from rx_flow.law.transitions import ACTIONS
+from rx_flow.law.transitions import ACTIONS, TRANSITIONS
 from rx_flow.record.audit import Outcome
+from rx_flow.record.log.comparing import PAGE, Amiss, Breathe, Found, inserted, nobody, pages, unheard
 from rx_flow.record.statements import Prepared, Row, raw
-from rx_flow.record.tables import audit_entry, document, prescription
-
-PAGE = 256  # chains looked at in one query
+from rx_flow.record.tables import audit_entry, audit_secret, document, prescription
 
 
-class Amiss(StrEnum):
+class Keeps(StrEnum):
     """
-    What can be amiss; stable words, translated where they are shown.
+    What a kind of site has of a prescription.
     """
 
-    ENTRY_UNREADABLE = "entry_unreadable"
-    ENTRY_ALTERED = "entry_altered"  # the bytes are not those of the digest
-    ENTRY_COLUMN = "entry_column"  # a column says other than the bytes
-    CHAIN_GAP = "chain_gap"  # a number is missing, or `prev` is another entry's
-    STATE_UNLOGGED = "state_unlogged"  # the row is not where the log's steps lead
-    ROW_DELETED = "row_deleted"  # the log tells of a prescription that is not there
-    ROW_INSERTED = "row_inserted"  # a prescription without any step in the log
-    DOCUMENT_DELETED = "document_deleted"
-    DOCUMENT_INSERTED = "document_inserted"  # no entry names it
-    DOCUMENT_ALTERED = "document_altered"  # another kind, signer or place than its entry says
+    WHOLE = "whole"  # its state, and every document in order: an authority
+    OWN = "own"  # the documents of the steps that its log tells of, and no state
+    MORE = "more"  # the same, and documents of others' steps
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """
-    One thing that is amiss: in which chain, and which row or column of it.
-    """
-
-    amiss: Amiss
-    chain: str
-    where: str
-
-
-_a, _p, _d = audit_entry.c, prescription.c, document.c
+_a, _p, _d, _s = audit_entry.c, prescription.c, document.c, audit_secret.c
+_beyond = tuple_(_a.area, _a.chain) > tuple_(bindparam("area"), bindparam("chain"))
 _CHAINS = Prepared(
-    select(_a.chain).where(_a.chain > bindparam("after")).distinct().order_by(_a.chain).limit(bindparam("count"))
-)
-_RXS = Prepared(select(_p.rx).where(_p.rx > bindparam("after")).order_by(_p.rx).limit(bindparam("count")))
-_DOCUMENTED = Prepared(
-    select(_d.rx).where(_d.rx > bindparam("after")).distinct().order_by(_d.rx).limit(bindparam("count"))
+    select(_a.area, _a.chain).where(_beyond).distinct().order_by(_a.area, _a.chain).limit(bindparam("count"))
 )
 _COLUMNS = ("seq", "prev", "digest", "body", "rx", "actor", "role", "institution", "action", "outcome", "code", "trace")
 _ENTRIES = Prepared(
-    select(*(_a[name] for name in _COLUMNS))
-    .where(_a.area == bindparam("area"), _a.chain == bindparam("chain"))
+    select(*(_a[name] for name in _COLUMNS), type_coerce(_a.recorded_at, Text))  # as it stands there, legible or not
+    .where(_a.area == bindparam("area"), _a.chain == bindparam("chain"), _a.seq > bindparam("after"))
     .order_by(_a.seq)
+    .limit(bindparam("count"))
 )
-_HELD = ("state", "first_reviewer", "nominated", "claimant", "second_reviewer", "seq", "head")
+_HELD = (
+    "state", "hospital", "prescriber", "first_reviewer", "nominated", "claimant", "second_reviewer", "seq", "head",
+)  # fmt: skip
 _ROW = Prepared(select(*(_p[name] for name in _HELD)).where(_p.area == bindparam("area"), _p.rx == bindparam("rx")))
 _DOCUMENTS = Prepared(
-    select(_d.seq, _d.digest, _d.action, _d.signer, _d.role, _d.institution, _d.target)
+    select(_d.seq, _d.digest, _d.action, _d.signer, _d.role, _d.institution, _d.target, _d.doc, _d.received_from)
     .where(_d.area == bindparam("area"), _d.rx == bindparam("rx"))
     .order_by(_d.seq)
 )
-_AREA = Prepared(select(_a.area).where(_a.chain == bindparam("chain")).limit(1))
+_UNHEARD = (
+    (unheard(_p.area, _p.rx), Amiss.ROW_INSERTED, "prescription"),
+    (unheard(_d.area, _d.rx), Amiss.DOCUMENT_INSERTED, "document"),
+)
+_SECRETS = Prepared(
+    select(_s.area, _s.chain, _s.seq, _s.name, _s.value, _s.disclosure, _a.body)
+    .select_from(audit_secret.outerjoin(audit_entry, and_(_a.area == _s.area, _a.chain == _s.chain, _a.seq == _s.seq)))
+    .where(
+        tuple_(_s.area, _s.chain, _s.seq, _s.name)
+        > tuple_(bindparam("area"), bindparam("chain"), bindparam("seq"), bindparam("name"))
+    )
+    .order_by(_s.area, _s.chain, _s.seq, _s.name)
+    .limit(bindparam("count"))
+)
+_STEPS: Final = frozenset({*ACTIONS, "nominate"})
+_DOC_OF: Final = {row.action: row.document for row in TRANSITIONS}
 # The insurer's reversal comes with the pharmacist's taking back, and their one step has one entry.
 _ALONGSIDE = {"reverse": "take_back"}
 
 
-def reconcile(tx: Connection, *, authority: bool) -> Iterator[Found]:
+def reconcile(tx: Connection, *, keeps: Keeps, breathe: Breathe = nobody) -> Iterator[Found]:
     """
-    Yield everything that is amiss, chain by chain; `authority` where this site's `prescription` rows tell the state.
+    Yield everything that is amiss, chain by chain; `keeps` is what this site has of a prescription.
 
-    Reads one chain at a time. Rows of a prescription are compared with its chain; `recorded_at` is not in question.
+    One page of one chain is in memory, and the steps of one prescription.
     """
-    seen_until = ""
-    while page := _CHAINS.all(tx, {"after": seen_until, "count": PAGE}):
-        for (chain,) in page:
-            yield from _chain(tx, chain, authority=authority)
-        seen_until = page[-1][0]
-    for query in (_RXS, _DOCUMENTED):
-        yield from _unheard_of(tx, query)
+    for area, chain in pages(tx, _CHAINS, ("area", "chain")):
+        yield from _chain(tx, area, chain, keeps=keeps, breathe=breathe)
+    for query, amiss, what in _UNHEARD:
+        yield from inserted(tx, query, amiss, what)
+    for area, chain, seq, name, value, disclosure, body in pages(tx, _SECRETS, ("area", "chain", "seq", "name")):
+        breathe()
+        if not _opens(body, name=name, value=value, disclosure=disclosure):
+            yield Found(Amiss.SECRET_ALTERED, chain, f"{area} entry {seq} {name}")
 
 
-def _unheard_of(tx: Connection, query: Prepared) -> Iterator[Found]:
-    """Prescriptions and documents of which no chain tells."""
-    after = ""
-    amiss = Amiss.ROW_INSERTED if query is _RXS else Amiss.DOCUMENT_INSERTED
-    while page := query.all(tx, {"after": after, "count": PAGE}):
-        for (rx,) in page:
-            if _AREA.first(tx, {"chain": rx}) is None:
-                yield Found(amiss, rx, "prescription" if query is _RXS else "document")
-        after = page[-1][0]
+def _opens(body: object, *, name: str, value: str, disclosure: str) -> bool:
+    """Whether a disclosure opens one of an entry's commitments, to the value that stands beside it."""
+    try:
+        personal: Any = canonical.loads(raw(body))["personal"]  # type: ignore[index, call-overload]  # told below
+        marked: dict[str, Any] = {disclosures.COMMITMENTS: list(personal[disclosures.COMMITMENTS])}
+        disclosures.reveal(marked, [disclosure], payload=canonical.dumps(marked))
+    except (Untrusted, KeyError, TypeError, ValueError, AssertionError, AttributeError):
+        return False
+    return marked.get(name) == value
 
 
-def _chain(tx: Connection, chain: str, *, authority: bool) -> Iterator[Found]:
-    area = _AREA.first(tx, {"chain": chain})
-    assert area is not None  # noqa: S101  the chain has just been listed
+def _chain(tx: Connection, area: str, chain: str, *, keeps: Keeps, breathe: Breathe) -> Iterator[Found]:
     steps: list[dict[str, Any]] = []
     prev, due = "", 1
-    for row in _ENTRIES.all(tx, {"area": area[0], "chain": chain}):
-        told = dict(zip(_COLUMNS, row, strict=True))
-        told["body"] = raw(told["body"])
+    for row in _entries(tx, area, chain, breathe):
+        told: dict[str, Any] = dict(zip((*_COLUMNS, "recorded_at"), row, strict=True))
+        told |= {"body": raw(told["body"]), "area": area, "chain": chain}
         where = f"entry {told['seq']}"
         if (told["seq"], told["prev"]) != (due, prev):
             yield Found(Amiss.CHAIN_GAP, chain, where if told["seq"] == due else f"entry {due}")
@@ -122,12 +125,22 @@ def _chain(tx: Connection, chain: str, *, authority: bool) -> Iterator[Found]:
         try:
             body: Any = canonical.read(told["body"])
             yield from (Found(Amiss.ENTRY_COLUMN, chain, f"{where} {name}") for name in _differing(told, body))
-            if body["outcome"] == Outcome.OK and (body["action"] in ACTIONS or body["action"] == "nominate"):
+            if body["outcome"] == Outcome.OK and body["to"] and body["action"] in _STEPS:
                 steps.append(body)
         except (Untrusted, KeyError, TypeError):
             yield Found(Amiss.ENTRY_UNREADABLE, chain, where)
-    if authority and steps:
-        yield from _standing(tx, chain, steps)
+    if steps:
+        yield from _standing(tx, area, chain, steps=steps, keeps=keeps)
+
+
+def _entries(tx: Connection, area: str, chain: str, breathe: Breathe) -> Iterator[Row]:
+    """The entries of a chain, in order; a chain may be longer than what should be in memory."""
+    after, page = -(2**31), None  # what stands before the first one is somebody else's
+    while page is None or len(page) == PAGE:
+        breathe()
+        page = _ENTRIES.all(tx, {"area": area, "chain": chain, "after": after, "count": PAGE})
+        yield from page
+        after = page[-1][0] if page else after
 
 
 def _differing(told: dict[str, Any], body: dict[str, Any]) -> list[str]:
@@ -137,33 +150,43 @@ def _differing(told: dict[str, Any], body: dict[str, Any]) -> list[str]:
         "seq": body["seq"],
         "prev": body["prev"],
         "rx": body["rx"],
+        "chain": body["chain"],
         "actor": actor.get("id"),
         "role": actor.get("role"),
         "institution": actor.get("institution"),
         "action": body["action"],
         "outcome": body["outcome"],
         "code": body["code"],
-        # The column is younger than the first version of the entries.
-        "trace": (body["trace"] or None) if body["v"] > 1 else told["trace"],
     }
-    return [name for name, value in said.items() if told[name] != value]
+    if body["v"] > 1:  # the first version told less, and of some of it there was no column
+        said |= {"trace": body["trace"] or None, "area": body["area"]}
+    found = [name for name, value in said.items() if told[name] != value]
+    return found if _moment(told["recorded_at"]) == _moment(body["at"]) else [*found, "recorded_at"]
 
 
-def _standing(tx: Connection, rx: str, steps: list[dict[str, Any]]) -> Iterator[Found]:
+def _moment(at: object) -> datetime | None:
+    """A moment as an entry or a database tells it; None for what is none."""
+    try:
+        return (at if isinstance(at, datetime) else datetime.fromisoformat(str(at))).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _standing(tx: Connection, area: str, rx: str, *, steps: list[dict[str, Any]], keeps: Keeps) -> Iterator[Found]:
     """Hold a prescription's row and documents against its steps."""
-    key = {"area": rx[:6], "rx": rx}
+    key = {"area": area, "rx": rx}
     documents = _DOCUMENTS.all(tx, key)
-    row = _ROW.first(tx, key)
+    row = _ROW.first(tx, key) if keeps is Keeps.WHOLE else ()
     if row is None:
         yield Found(Amiss.ROW_DELETED, rx, "prescription")
-    else:
+    elif row:
         due = _due(steps, documents)
         yield from (
             Found(Amiss.STATE_UNLOGGED, rx, name)
             for name, is_ in zip(_HELD, row, strict=True)
             if name in due and due[name] != is_
         )
-    yield from _documents(rx, [step for step in steps if step["action"] in ACTIONS], documents)
+    yield from _documents(rx, [step for step in steps if step["action"] in ACTIONS], documents, keeps=keeps)
 
 
 def _due(steps: list[dict[str, Any]], documents: list[Row]) -> dict[str, Any]:
@@ -174,7 +197,9 @@ def _due(steps: list[dict[str, Any]], documents: list[Row]) -> dict[str, Any]:
         due["state"] = step["to"]
         match step["action"]:
             case "submit":
-                due["first_reviewer"] = None
+                due |= {
+                    "first_reviewer": None, "hospital": actor.get("institution"), "prescriber": actor.get("id"),
+                }  # fmt: skip
             case "approve":
                 due["first_reviewer"] = actor.get("id")
             case "claim":
@@ -191,7 +216,7 @@ def _due(steps: list[dict[str, Any]], documents: list[Row]) -> dict[str, Any]:
     return due
 
 
-def _documents(rx: str, steps: list[dict[str, Any]], documents: list[Row]) -> Iterator[Found]:
+def _documents(rx: str, steps: list[dict[str, Any]], documents: list[Row], *, keeps: Keeps) -> Iterator[Found]:
     """Each step's document is there, as it was signed; and no document is there that no step brought."""
     by_digest = {step["document"]: step for step in steps}
     there = {row[1] for row in documents}
@@ -199,14 +224,32 @@ def _documents(rx: str, steps: list[dict[str, Any]], documents: list[Row]) -> It
         if step["document"] not in there:
             yield Found(Amiss.DOCUMENT_DELETED, rx, f"entry {step['seq']}")
     before = ""
-    for due, (seq, digest, action, signer, role, institution, target) in enumerate(documents, 1):
+    for due, row in enumerate(documents, 1):
+        seq, digest, action = row[:3]
         named = by_digest.get(digest)
         if named is None:
-            if before == "" or _ALONGSIDE.get(action) != before:
+            if keeps is not Keeps.MORE and _ALONGSIDE.get(action, action) != before:
                 yield Found(Amiss.DOCUMENT_INSERTED, rx, f"document {seq}")
-        else:
-            actor = named["actor"]
-            said = (due, named["action"], actor["id"], actor["role"], actor["institution"], named["to"])
-            if (seq, action, signer, role, institution, target) != said:
-                yield Found(Amiss.DOCUMENT_ALTERED, rx, f"document {seq}")
-        before = action
+        elif not _signed(row, named, due, keeps):
+            yield Found(Amiss.DOCUMENT_ALTERED, rx, f"document {seq}")
+        before = action if named else ""
+
+
+def _signed(row: Row, step: dict[str, Any], due: int, keeps: Keeps) -> bool:
+    """
+    Whether the columns of a document say what its step's entry does; from whom it came only where the entry tells.
+
+    With documents of others' steps, an entry is by who sealed the step, and names the last document of several.
+    """
+    seq, _, *is_, target, doc, received_from = row
+    if keeps is Keeps.MORE:
+        return bool(target == step["to"])
+    actor = step["actor"]
+    client = received_from
+    if step["v"] > 1:
+        client = "" if actor["institution"] == step["site"] else step.get("client", received_from)
+    said = [step["action"], actor["id"], actor["role"], actor["institution"]]
+    told = (target, doc, received_from) == (step["to"], _DOC_OF[step["action"]], client)
+    # Before a revocation there may be documents that the hospital was never given.
+    placed = keeps is Keeps.OWN or seq == due or (step["action"] == "revoke" and seq > due)
+    return is_ == said and told and placed

@@ -17,6 +17,7 @@ from rx_flow.law.refusals import Code
 from rx_flow.law.transitions import ACTIONS
 from rx_flow.record.audit import Outcome, Recorded
 from rx_flow.record.log.epochs import ACTION as NEW_ORIGIN
+from rx_flow.record.log.nightly import ACTION as RECONCILE
 from rx_flow.record.log.sequencer import ALARM, START, STOP
 from rx_flow.record.reading.gaps import LATE, Gap, each, gaps, late
 from rx_flow.record.statements import Prepared
@@ -74,6 +75,7 @@ class Report:
     keys: Listed = field(default_factory=Listed)  # key events and grants
     log: Listed = field(default_factory=Listed)  # starts, stops and new origins of the log
     alarms: Listed = field(default_factory=Listed)
+    reconciled: Listed = field(default_factory=Listed)  # runs that held the rows against the log
     unfounded: Listed = field(default_factory=Listed)  # reads by an institution that took no step
     late: Listed = field(default_factory=Listed)
     gaps: tuple[Gap, ...] = ()
@@ -125,6 +127,8 @@ def report(tx: Connection, *, since: datetime, until: datetime, now: datetime, b
 def _sort(found: Report, one: Recorded, content: dict[str, Any]) -> None:
     """Put an entry where somebody looks for it."""
     action, code = content["action"], content["code"]
+    if action == RECONCILE:
+        found.reconciled.take(one)
     if action == ALARM:
         found.alarms.take(one)
     elif content["outcome"] == Outcome.DENIED:
