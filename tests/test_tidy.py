@@ -238,6 +238,21 @@ def test_every_exemption_gives_its_reason() -> None:
     assert found == []
 
 
+def test_nothing_that_verifies_answers_yes_or_no() -> None:
+    """An answer can be forgotten; what is raised cannot. Only what is no judgement of trust may be asked so."""
+    judging = re.compile(r"(verif|check|judge|believe|certif|authentic|validat|valid|trust|confirm|admit|unlock)")
+    found = [
+        f"{name(path)}:{node.lineno} {node.name}"
+        for path in sources("rx_flow/crypto", "rx_flow/evidence", "rx_flow/tlog", "rx_flow/auth")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and judging.match(node.name)
+        and (node.returns is None or "bool" in ast.unparse(node.returns))
+    ]
+
+    assert found == []
+
+
 def test_errors_are_never_swallowed() -> None:
     """A handler of everything that does nothing hides the next bug."""
     found = [

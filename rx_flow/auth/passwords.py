@@ -129,15 +129,18 @@ class Passwords:
         """
         return Passwords({**self._known, person: hashed(password, cost)})
 
-    def check(self, person: str, password: str) -> bool:
+    def check(self, person: str, password: str) -> None:
         """
-        Say whether this is the person's password. Slow on purpose, and equally slow for a person unknown here.
+        Return if this is the person's password; `Refused(UNAUTHENTICATED)` if not, and where nobody here is called so.
+
+        Slow on purpose, and equally slow for a person unknown here.
         """
         known = self._known.get(person, self._nobody)
         same = hmac.compare_digest(_scrypt(password[:CHARACTERS_MAX], known.salt, known.cost), known.hash)
-        return same and person in self._known
+        if not same or person not in self._known:
+            raise Refused(Code.UNAUTHENTICATED, "person or password are wrong")
 
-    async def verify(self, person: str, password: str) -> bool:
+    async def verify(self, person: str, password: str) -> None:
         """
         Do what `check` does, in a thread; raise `Refused(BUSY)` where too many wait already.
         """
@@ -146,7 +149,7 @@ class Passwords:
         self._waiting += 1
         try:
             async with self._gate:
-                return await asyncio.to_thread(self.check, person, password)
+                await asyncio.to_thread(self.check, person, password)
         finally:
             self._waiting -= 1
 
