@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 import softhsm
+from cryptography.hazmat.primitives.asymmetric import ec
 from forge import DOCTOR, HOSPITAL, RX, House
 
+from rx_flow.crypto import suites
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyrings import files, locked, rotation
 from rx_flow.crypto.keyrings.files import InFile
@@ -25,12 +27,13 @@ from rx_flow.crypto.keyrings.keys import AtRest
 from rx_flow.crypto.keyrings.opaque import Opaque, Secret, wipe
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import open_package, seal
+from rx_flow.crypto.suites.pair import ReadingPrivate, SigningPrivate
 
 
 @pytest.fixture
-def holders(house: House, tmp_path: Path) -> Iterator[list[Any]]:
+def holders(house: House, national: House, lasting: House, tmp_path: Path) -> Iterator[list[Any]]:
     """One object of every kind that holds a secret."""
-    ring = house.hospital
+    ring, other = house.hospital, national.hospital.seal._private
     found: list[Any] = [
         ring,
         ring.seal,
@@ -41,6 +44,12 @@ def holders(house: House, tmp_path: Path) -> Iterator[list[Any]]:
         house.doctor,
         ring._secrets["at_rest"],
         InFile(house.folder / HOSPITAL, house.passphrase),
+        *(
+            held
+            for there in (national, lasting)
+            for held in (there.hospital.seal, there.hospital.opening, there.doctor)
+        ),
+        *(other, other.handle, lasting.hospital.seal._private, lasting.hospital.opening._private),
     ]
     if softhsm.module() is None:
         yield found
@@ -58,17 +67,38 @@ def holders(house: House, tmp_path: Path) -> Iterator[list[Any]]:
     kept.close()
 
 
-def hidden(house: House) -> list[str]:
-    """Every secret of the house in the forms in which it could show."""
-    ring = house.hospital
-    entries = locked.unlock((house.folder / HOSPITAL / files.KEYS_FILE).read_bytes(), house.passphrase, owner=HOSPITAL)
-    values = [bytes(value) for name, value in entries.items() if not name.endswith(".crt")]
-    scalars = [key._private.private_numbers().private_value for key in (ring.seal, ring.token, ring.opening)]
-    shown = [form for value in values for form in (value.hex(), repr(value)[2:-1], str(list(value)))]
-    return [*shown, *(form for one in scalars for form in (str(one), f"{one:x}")), house.passphrase, house.pins[DOCTOR]]
+def hidden(*houses: House) -> list[str]:
+    """Every secret of the houses in the forms in which it could show."""
+    told: list[str] = []
+    for house in houses:
+        ring, file = house.hospital, house.folder / HOSPITAL / files.KEYS_FILE
+        entries = locked.unlock(file.read_bytes(), house.passphrase, owner=HOSPITAL)
+        values = [bytes(value) for name, value in entries.items() if not name.endswith(".crt")]
+        told += [form for value in values for form in (value.hex(), repr(value)[2:-1], str(list(value)))]
+        scalars = [number for key in (ring.seal, ring.token, ring.opening) for number in numbers(key._private)]
+        told += [
+            form for one in scalars for form in (str(one), f"{one:x}", repr(one.to_bytes(64, "big").lstrip(b"\0")))
+        ]
+        told += [house.passphrase, house.pins[DOCTOR]]
+    return told
 
 
-def test_nothing_secret_shows_in_any_way(holders: list[Any], house: House, caplog: pytest.LogCaptureFixture) -> None:
+def numbers(key: Any) -> list[int]:  # noqa: ANN401  a private key of any suite
+    """The secret numbers of a private key: a scalar, or the seeds of a pair."""
+    if isinstance(key, SigningPrivate | ReadingPrivate):
+        return [*numbers(key.classical), *numbers(key.quantum)]
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return [key.private_numbers().private_value]
+    return [
+        int.from_bytes(
+            key.private_bytes_raw() if hasattr(key, "private_bytes_raw") else suites.dump_private(key)[36:68], "big"
+        )
+    ]
+
+
+def test_nothing_secret_shows_in_any_way(
+    holders: list[Any], house: House, national: House, lasting: House, caplog: pytest.LogCaptureFixture
+) -> None:
     ways: list[Callable[[Any], str]] = [repr, str, format, ascii, "{}".format, "%s".__mod__, lambda one: f"{[one]!r}"]
     told = "".join(way(one) for one in holders for way in ways)
     with caplog.at_level(logging.DEBUG):
@@ -76,7 +106,7 @@ def test_nothing_secret_shows_in_any_way(holders: list[Any], house: House, caplo
             logging.getLogger("test").debug("%s %r", one, one)
     told += caplog.text
 
-    assert not [each for each in hidden(house) if each in told]
+    assert not [each for each in hidden(house, national, lasting) if each in told]
     assert f"<SigningKey of {DOCTOR} for document>" in told
     assert f"<Keyring of {HOSPITAL}>" in told
 

@@ -207,4 +207,4 @@ def test_the_names_of_the_suite_are_not_those_of_another() -> None:
 
 def test_private_keys_do_not_show() -> None:
     for private in (SIGNER, READER):
-        assert repr(private) == f"{type(private).__name__}()"
+        assert repr(private) == f"<{type(private).__name__}>"

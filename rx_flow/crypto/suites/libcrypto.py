@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from rx_flow.crypto.errors import Missing, Reason, Untrusted
+from rx_flow.crypto.keyrings.opaque import Opaque
 
 IDENTITY = b"1234567812345678"  # the signer's identity where nobody agreed on another: GM/T 0009-2012 §10
 _ROOM = 512  # bytes: more than any key or signature takes, or `_DATA_MAX` encrypted
@@ -60,9 +61,9 @@ _CALLS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
-class Handle:
+class Handle(Opaque):
     """
-    A key in OpenSSL's memory, which overwrites a private one when this object dies.
+    A key in OpenSSL's memory, which overwrites a private one when this object dies: there is never a second of it.
     """
 
     __slots__ = ("_library", "pointer")

@@ -8,7 +8,7 @@ a pair stands as one key, so that a thumbprint binds both.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias, cast
+from typing import TypeAlias, cast, final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509 import ObjectIdentifier
 
 from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.keyrings.opaque import Opaque
 
 # ECDSA on P-256 with ML-DSA-65, a pair of our own making: under the arc of `pki.profile`.
 SIGNING = ObjectIdentifier("2.25.172702097729336365100582436811148280273.10")
@@ -69,14 +70,17 @@ class SigningPublic:
     quantum: MLDSA65PublicKey
 
 
-@dataclass(frozen=True, slots=True)
-class SigningPrivate:
+@final
+class SigningPrivate(Opaque):
     """
-    The private keys of a signer; they do not show.
+    The private keys of a signer.
     """
 
-    classical: ec.EllipticCurvePrivateKey = field(repr=False)
-    quantum: MLDSA65PrivateKey = field(repr=False)
+    __slots__ = ("classical", "quantum")
+
+    def __init__(self, classical: ec.EllipticCurvePrivateKey, quantum: MLDSA65PrivateKey) -> None:
+        self.classical = classical
+        self.quantum = quantum
 
     def public_key(self) -> SigningPublic:
         """Return the public halves."""
@@ -97,18 +101,18 @@ class ReadingPublic:
         object.__setattr__(self, "together", MLKEM768X25519PublicKey(self.quantum, self.classical))
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingPrivate:
+@final
+class ReadingPrivate(Opaque):
     """
-    The private keys of a reader; they do not show.
+    The private keys of a reader, and both as the X-Wing key that they make together.
     """
 
-    classical: X25519PrivateKey = field(repr=False)
-    quantum: MLKEM768PrivateKey = field(repr=False)
-    together: MLKEM768X25519PrivateKey = field(init=False, repr=False, compare=False)
+    __slots__ = ("classical", "quantum", "together")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "together", MLKEM768X25519PrivateKey(self.quantum, self.classical))
+    def __init__(self, classical: X25519PrivateKey, quantum: MLKEM768PrivateKey) -> None:
+        self.classical = classical
+        self.quantum = quantum
+        self.together = MLKEM768X25519PrivateKey(quantum, classical)
 
     def public_key(self) -> ReadingPublic:
         """Return the public halves."""

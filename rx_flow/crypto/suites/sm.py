@@ -10,7 +10,7 @@ multiplied by what only the signer knows; and no second spelling is read.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn, final
+from typing import final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat import asn1
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.x509 import ObjectIdentifier
 
 from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.keyrings.opaque import Opaque
 from rx_flow.crypto.suites import libcrypto
 from rx_flow.crypto.suites.suite import Entry, Name, Suite, tally
 
@@ -58,9 +59,9 @@ class PublicKey:
 
 
 @final
-class PrivateKey:
+class PrivateKey(Opaque):
     """
-    An SM2 private key. It is not printed, copied or pickled; `dump_private` is for what encrypts it at once.
+    An SM2 private key; `dump_private` is for what encrypts it at once.
     """
 
     __slots__ = ("_public", "handle")
@@ -68,9 +69,6 @@ class PrivateKey:
     def __init__(self, handle: libcrypto.Handle) -> None:
         self.handle = handle
         self._public = PublicKey(handle)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a private key stays where it is")
 
     def public_key(self) -> PublicKey:
         """Return the public half."""
