@@ -4,11 +4,18 @@ The suite against quantum computers: two signatures of which both must hold, and
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509 import ObjectIdentifier
 from hypothesis import given
@@ -97,6 +104,63 @@ def test_a_content_key_is_wrapped_for_one_reader() -> None:
     assert pq.wrap(CEK, READER.public_key())[0] != header
     with pytest.raises(Untrusted, match="bad_package"):
         pq.unwrap(OTHER_READER, header, wrapped)
+
+
+LABEL = rb"\.//^" + b"\\"  # draft-connolly-cfrg-xwing-kem §5.3: the last of what is hashed
+HPKE = b"HPKE\x64\x7a\x00\x01\x00\x02"  # RFC 9180 §5.1: X-Wing, HKDF-SHA256, AES-256-GCM
+
+
+def combined(key: ReadingPrivate, encapsulated: bytes) -> bytes:
+    """X-Wing's shared secret as its draft puts it together, from the bare halves."""
+    ours, theirs = key.public_key().classical.public_bytes_raw(), encapsulated[1088:]
+    quantum = key.quantum.decapsulate(encapsulated[:1088])
+    classical = key.classical.exchange(X25519PublicKey.from_public_bytes(theirs))
+    return hashlib.sha3_256(quantum + classical + theirs + ours + LABEL).digest()
+
+
+def unlocked(secret: bytes, wrapped: bytes) -> bytes:
+    """What HPKE in base mode (RFC 9180 §5.1) opens with a shared secret."""
+
+    def extract(salt: bytes, label: bytes, material: bytes) -> bytes:
+        return hmac.digest(salt, b"HPKE-v1" + HPKE + label + material, "sha256")
+
+    def expand(label: bytes, size: int) -> bytes:
+        stated = size.to_bytes(2, "big") + b"HPKE-v1" + HPKE + label + context + b"\1"
+        return hmac.digest(scheduled, stated, "sha256")[:size]
+
+    context = b"\0" + extract(b"", b"psk_id_hash", b"") + extract(b"", b"info_hash", pq._INFO)
+    scheduled = extract(secret, b"secret", b"")
+    return AESGCM(expand(b"key", 32)).decrypt(expand(b"base_nonce", 12), wrapped, b"")
+
+
+def test_a_content_key_is_wrapped_as_the_drafts_say() -> None:
+    header, wrapped = pq.wrap(CEK, READER.public_key())
+
+    assert unlocked(combined(READER, decode(header["ek"].encode())), wrapped) == CEK
+
+
+def test_the_drafts_own_vectors(vectors: Path) -> None:
+    """Its appendix C as JSON: seed, public key, ciphertext and shared secret; both halves, their order and the label."""
+    file = vectors / "xwing" / "test-vectors.json"
+    if not file.exists():
+        pytest.skip("the folder of vectors has no xwing/test-vectors.json")
+    for case in json.loads(file.read_text("utf-8")):
+        seed = hashlib.shake_256(bytes.fromhex(case["sk"])).digest(96)  # §5.2
+        key = ReadingPrivate(
+            X25519PrivateKey.from_private_bytes(seed[64:]), MLKEM768PrivateKey.from_seed_bytes(seed[:64])
+        )
+        public = pair.dump_public(key.public_key())
+        assert public.endswith(bytes.fromhex(case["pk"]))
+        assert combined(key, bytes.fromhex(case["ct"])).hex() == case["ss"]
+
+
+@pytest.mark.parametrize("point", [bytes(32), (1).to_bytes(32, "little"), b"\xff" * 32])
+def test_a_point_that_agrees_on_nothing_is_an_answer_and_no_accident(point: bytes) -> None:
+    header, wrapped = pq.wrap(CEK, READER.public_key())
+    encapsulated = decode(header["ek"].encode())[:1088] + point
+
+    with pytest.raises(Untrusted, match="bad_package"):
+        pq.unwrap(READER, {"ek": encode(encapsulated).decode()}, wrapped)
 
 
 @pytest.mark.parametrize("mixed", [0, 1])
