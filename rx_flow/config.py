@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from rx_flow.crypto import suites
-from rx_flow.crypto.authority import PASSPHRASE_FILE, development_passphrase
+from rx_flow.crypto.pki.authority import PASSPHRASE_FILE, development_passphrase
 from rx_flow.law.standing import Role
 
 DIRECTORY = "directory.json"

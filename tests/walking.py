@@ -11,8 +11,8 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, text
 
-from rx_flow.crypto.certificates import Signer
 from rx_flow.crypto.documents import Document
+from rx_flow.crypto.pki.profile import Signer
 from rx_flow.law.standing import Actor, Area, Ask, Facts, Role, RxId, Standing, State
 from rx_flow.law.transitions import TRANSITIONS
 from rx_flow.record.advance import Evidence, advance, create, load

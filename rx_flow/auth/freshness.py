@@ -13,9 +13,9 @@ from datetime import datetime
 
 from rx_flow.auth.site import Site
 from rx_flow.config import Kind, Settings, Unfit, read_file_passphrase
-from rx_flow.crypto.authority import freshen
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.pki import published, responders
+from rx_flow.crypto.pki.authority import freshen
 from rx_flow.crypto.pki.ocsp import Responder
 from rx_flow.crypto.pki.path import AUTHORITIES, LISTS, PUBLIC, Trust
 from rx_flow.crypto.pki.register import OCSP_FILE

@@ -25,12 +25,12 @@ from rx_flow.cli import sites
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import PASSPHRASE_CHARACTERS_MIN, Directory, Institution, Person, read_keyring, read_passphrase
-from rx_flow.crypto.authority import PASSPHRASE_FILE, PINS_FILE, development_passphrase, development_pins
 from rx_flow.crypto.errors import WrongPin
 from rx_flow.crypto.keyrings import rotation
 from rx_flow.crypto.keyrings.kept import open_kept
 from rx_flow.crypto.keyrings.locked import write
 from rx_flow.crypto.pki import register, renewal
+from rx_flow.crypto.pki.authority import PASSPHRASE_FILE, PINS_FILE, development_passphrase, development_pins
 from rx_flow.crypto.suites import PublicKey
 from rx_flow.law.standing import Actor
 from rx_flow.record import audit

@@ -23,8 +23,8 @@ from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import DIRECTORY, Directory, Institution, Kind, Person
-from rx_flow.crypto import authority
 from rx_flow.crypto.keyrings import locked
+from rx_flow.crypto.pki import authority
 from rx_flow.crypto.suites import DEFAULT, Name, Suite, named
 from rx_flow.law.standing import Role
 

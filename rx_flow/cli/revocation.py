@@ -21,9 +21,9 @@ from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import Directory, Kind, read_passphrase
-from rx_flow.crypto.authority import development_pins
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.pki import issuing, published, renewal
+from rx_flow.crypto.pki.authority import development_pins
 from rx_flow.crypto.pki.issuing import Who
 from rx_flow.crypto.pki.lists import Why
 from rx_flow.crypto.pki.path import Trust

@@ -12,10 +12,10 @@ from collections.abc import Sequence, Set  # noqa: PYI025  the abstract one
 from typing import Any, cast
 
 from rx_flow.crypto import canonical, compact, suites
-from rx_flow.crypto.certificates import OpenKey
 from rx_flow.crypto.compact import decode, encode
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.keys import OpeningKey
+from rx_flow.crypto.pki.profile import OpenKey
 from rx_flow.crypto.suites import Suite
 
 TYPE = "rx-package+jwe"

@@ -14,9 +14,10 @@ from typing import Any
 
 from rx_flow.crypto import canonical, compact, suites
 from rx_flow.crypto.canonical import JSON
-from rx_flow.crypto.certificates import Purpose, Trust
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.keys import SigningKey
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.profile import Purpose
 
 ASSERTION_TYPE = "client-authentication+jwt"
 ACCESS_TYPE = "at+jwt"  # RFC 9068

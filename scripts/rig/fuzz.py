@@ -19,11 +19,11 @@ from xml.etree import ElementTree as ET
 import httpx2
 
 from rx_flow.config import Kind
-from rx_flow.crypto.authority import development_passphrase
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import sign_document
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import seal
+from rx_flow.crypto.pki.authority import development_passphrase
+from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.tokens import access_token
 from scripts.rig.hands import STEPS, Course, Hands, addresses, learn
 from scripts.rig.servers import ROOT, running, together

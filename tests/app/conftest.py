@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rx_flow.auth import passwords
 from rx_flow.config import Directory, Institution, Kind, Person
-from rx_flow.crypto import authority
+from rx_flow.crypto.pki import authority
 from rx_flow.law.standing import Role
 
 SITES = (

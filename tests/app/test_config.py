@@ -23,9 +23,9 @@ from rx_flow.config import (
     read_passphrase,
     read_suites,
 )
-from rx_flow.crypto import authority
-from rx_flow.crypto.authority import development_passphrase
 from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.pki import authority
+from rx_flow.crypto.pki.authority import development_passphrase
 from rx_flow.crypto.suites import libcrypto
 from rx_flow.crypto.suites.sm import SM
 from rx_flow.law.standing import Role

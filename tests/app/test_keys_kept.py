@@ -18,8 +18,8 @@ import softhsm
 from rx_flow.app import components, open_keys, open_site
 from rx_flow.auth import locks
 from rx_flow.config import Directory, Kind, Settings, Unfit, WrongPassphrase
-from rx_flow.crypto.authority import development_passphrase
 from rx_flow.crypto.keyrings import rotation
+from rx_flow.crypto.pki.authority import development_passphrase
 from rx_flow.law.standing import Actor, Role
 from rx_flow.record import audit
 from rx_flow.record.audit import Origin

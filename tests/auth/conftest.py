@@ -32,7 +32,7 @@ from auth_bench import (
 from rx_flow.app import components
 from rx_flow.auth import passwords
 from rx_flow.config import Kind
-from rx_flow.crypto import authority
+from rx_flow.crypto.pki import authority
 from rx_flow.record.schema import upgrade
 
 

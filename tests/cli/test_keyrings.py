@@ -24,10 +24,10 @@ from rx_flow.cli import keyrings
 from rx_flow.cli.hardening import PR_SET_DUMPABLE
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Person
-from rx_flow.crypto import authority
 from rx_flow.crypto.errors import WrongPin
 from rx_flow.crypto.keyrings import files
 from rx_flow.crypto.keyrings.ring import Keyring
+from rx_flow.crypto.pki import authority
 from rx_flow.law.standing import Actor, Role
 from rx_flow.record import audit
 from rx_flow.record.audit import Origin
@@ -275,7 +275,7 @@ def test_a_crash_tells_where_and_nothing_of_what(tmp_path: Path) -> None:
         "import faulthandler, os, signal\n"
         "from pathlib import Path\n"
         "from rx_flow.cli.hardening import keep_memory_in\n"
-        "from rx_flow.crypto import authority\n"
+        "from rx_flow.crypto.pki import authority\n"
         "from rx_flow.crypto.keyrings import files\n"
         "keep_memory_in('development'); faulthandler.enable()\n"
         f"folder = Path({str(tmp_path)!r})\n"

@@ -15,9 +15,9 @@ from test_commands import run
 
 from rx_flow.cli.sites import database_url
 from rx_flow.config import Directory, Kind
-from rx_flow.crypto import authority
 from rx_flow.crypto.documents import issue
 from rx_flow.crypto.keyrings.files import unlock
+from rx_flow.crypto.pki import authority
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.suites.sm import SM
 from rx_flow.law.standing import Actor, Role, State

@@ -18,25 +18,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rx_flow.crypto import authority, suites
-from rx_flow.crypto.certificates import (
-    EXTENDED_USAGE,
-    KEY_USAGE,
-    KEY_USAGE_BITS,
-    Certified,
-    Purpose,
-    Signer,
-    Trust,
-    thumbprint,
-)
+from rx_flow.crypto import suites
 from rx_flow.crypto.compact import encode
 from rx_flow.crypto.documents import TYPE, sign_document, verify_document
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings import files
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.keyrings.ring import Keyring
-from rx_flow.crypto.pki import lists
+from rx_flow.crypto.pki import authority, lists
 from rx_flow.crypto.pki.lists import Revoked
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.profile import EXTENDED_USAGE, KEY_USAGE, KEY_USAGE_BITS, Certified, Purpose, Signer, thumbprint
 from rx_flow.crypto.pki.status import Seen
 
 NOW = datetime(2026, 11, 23, 8, 30, 0, 123456, tzinfo=UTC)

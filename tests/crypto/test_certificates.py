@@ -31,9 +31,11 @@ from forge import (
     root,
 )
 
-from rx_flow.crypto import certificates, suites
-from rx_flow.crypto.certificates import SIGN_DOCUMENTS, Purpose, Trust, thumbprint
+from rx_flow.crypto import suites
 from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.pki import profile
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.profile import SIGN_DOCUMENTS, Purpose, thumbprint
 
 R = Reason
 
@@ -222,7 +224,7 @@ def test_development_is_marked_on_every_certificate(house: House, tmp_path: Path
     ]
     assert len(paths) == 1 + 2 + 4 * 3 + 2
     for path in paths:
-        assert certificates.is_development(x509.load_pem_x509_certificate(path.read_bytes()))
+        assert profile.is_development(x509.load_pem_x509_certificate(path.read_bytes()))
     assert house.trust.is_development
 
     issuer = root()
@@ -253,7 +255,7 @@ def test_a_policy_of_somebody_elses_is_not_the_mark_of_development() -> None:
         .sign(issuer[0], hashes.SHA256())
     )
 
-    assert not certificates.is_development(certificate)
+    assert not profile.is_development(certificate)
 
 
 def test_a_folder_without_a_root_is_no_trust(tmp_path: Path) -> None:

@@ -36,7 +36,6 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 
 from rx_flow.crypto import canonical
-from rx_flow.crypto.certificates import Purpose, Trust, thumbprint
 from rx_flow.crypto.documents import (
     DOCUMENT_MAX,
     Document,
@@ -47,6 +46,8 @@ from rx_flow.crypto.documents import (
     verify_document,
 )
 from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.profile import Purpose, thumbprint
 from rx_flow.crypto.pki.status import Seen
 
 

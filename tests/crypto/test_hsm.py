@@ -22,7 +22,6 @@ from forge import HOSPITAL, NOW, PLATFORM, RX, House, written
 from paper import sealed
 
 from rx_flow.crypto import suites
-from rx_flow.crypto.certificates import Purpose
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.keyrings import files, locked, pkcs11_uri, rotation
 from rx_flow.crypto.keyrings.kept import Unreachable
@@ -30,6 +29,7 @@ from rx_flow.crypto.keyrings.pkcs11_uri import Where
 from rx_flow.crypto.keyrings.ring import PAIRS, Keyring
 from rx_flow.crypto.packages import open_package, seal
 from rx_flow.crypto.pades.check import check
+from rx_flow.crypto.pki.profile import Purpose
 from rx_flow.crypto.tokens import client_assertion, verify_assertion
 
 pytestmark = pytest.mark.skipif(

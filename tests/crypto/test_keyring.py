@@ -19,13 +19,14 @@ from forge import DOCTOR, HOSPITAL, NOW, PHARMACIST, PHARMACY, House, leaf, root
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rx_flow.crypto import authority, canonical
-from rx_flow.crypto.certificates import Certified, Purpose, describe
+from rx_flow.crypto import canonical
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
 from rx_flow.crypto.keyrings import files, locked
 from rx_flow.crypto.keyrings.keys import AtRest, OpeningKey, SigningKey
 from rx_flow.crypto.keyrings.opaque import Secret
 from rx_flow.crypto.keyrings.ring import SECRET_BYTES, Keyring
+from rx_flow.crypto.pki import authority
+from rx_flow.crypto.pki.profile import Certified, Purpose, describe
 
 SPEC = authority.InstitutionSpec(HOSPITAL, "hospital", "榕城医院")
 PERSON = authority.PersonSpec(DOCTOR, "prescriber", HOSPITAL, "林医生")

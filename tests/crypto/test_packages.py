@@ -18,10 +18,10 @@ from joserfc.jwk import ECKey
 from joserfc.registry import HeaderParameter
 
 from rx_flow.crypto import canonical
-from rx_flow.crypto.certificates import OpenKey
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.keys import OpeningKey
 from rx_flow.crypto.packages import DOCUMENTS_MAX, PACKAGE_MAX, RECIPIENTS_MAX, TYPE, add_recipient, open_package, seal
+from rx_flow.crypto.pki.profile import OpenKey
 
 DOCUMENTS = ("e30.e30.x", "文书.二.三", "")
 OTHER_RX = "350200-ABCDEFGHJKMNPQRS"

@@ -140,7 +140,7 @@ def test_a_content_key_is_wrapped_as_the_drafts_say() -> None:
 
 
 def test_the_drafts_own_vectors(vectors: Path) -> None:
-    """Its appendix C as JSON: seed, public key, ciphertext and shared secret; both halves, their order and the label."""
+    """Its appendix C, as JSON: seed, public key, ciphertext, shared secret; both halves, their order, the label."""
     file = vectors / "xwing" / "test-vectors.json"
     if not file.exists():
         pytest.skip("the folder of vectors has no xwing/test-vectors.json")

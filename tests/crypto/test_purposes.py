@@ -10,13 +10,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from forge import DOCTOR, HOSPITAL, INSURER, NOW, PHARMACY, PLATFORM, House
 
-from rx_flow.crypto import authority, suites
-from rx_flow.crypto.certificates import Purpose
+from rx_flow.crypto import suites
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
 from rx_flow.crypto.keyrings import files, locked
 from rx_flow.crypto.keyrings.files import InFile, staff_file
 from rx_flow.crypto.keyrings.locked import Secrets
 from rx_flow.crypto.keyrings.ring import Keyring, assemble
+from rx_flow.crypto.pki import authority
+from rx_flow.crypto.pki.profile import Purpose
 
 
 def opened(house: House, code: str = HOSPITAL) -> Secrets:

@@ -19,12 +19,12 @@ from cryptography.x509.oid import NameOID
 from forge import DOCTOR, HOSPITAL, NOW, PLATFORM, RX, House, leaf, root
 
 from rx_flow.crypto import suites
-from rx_flow.crypto.certificates import Purpose
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.keyrings import files, locked, rotation
 from rx_flow.crypto.keyrings.kept import Kept, open_kept
 from rx_flow.crypto.keyrings.ring import PAIRS, Keyring, assemble
 from rx_flow.crypto.packages import add_recipient, open_package, seal
+from rx_flow.crypto.pki.profile import Purpose
 
 ISSUER = root()
 needs_softhsm = pytest.mark.skipif(

@@ -20,7 +20,7 @@ from rx_flow.app import components, create_app, open_site, part, running
 from rx_flow.auth import passwords
 from rx_flow.auth.site import Site
 from rx_flow.config import Directory, Institution, Kind, Person, Settings
-from rx_flow.crypto import authority
+from rx_flow.crypto.pki import authority
 from rx_flow.law.catalogue import drug
 from rx_flow.law.prescription import rx_id
 from rx_flow.law.standing import Role

@@ -26,11 +26,11 @@ from rx_flow.app import Part, components, create_app, open_site, part, running
 from rx_flow.auth import passwords
 from rx_flow.auth.site import Site
 from rx_flow.config import Directory, Institution, Kind, Person, Settings
-from rx_flow.crypto import authority
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.keyrings.files import unlock
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.keyrings.ring import Keyring
+from rx_flow.crypto.pki import authority
+from rx_flow.crypto.pki.path import Trust
 from rx_flow.law.standing import Role
 from rx_flow.record.schema import upgrade
 

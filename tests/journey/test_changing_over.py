@@ -28,9 +28,9 @@ from province import (
 )
 from snapshot import Watch
 
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.pki import renewal
 from rx_flow.crypto.pki.issuing import Kind
+from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.suites import Name, named
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -27,13 +27,13 @@ from counter_world import (
     Keys,
 )
 
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, issue
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyrings.files import unlock
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import seal
+from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.prescription import Diagnosis, Line, Patient, Prescription
 from rx_flow.law.refusals import Code, Refused

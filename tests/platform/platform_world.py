@@ -21,13 +21,13 @@ from rx_flow.app import create_app, open_site, part
 from rx_flow.auth.site import Site
 from rx_flow.config import Directory, Institution, Kind, Person, Settings
 from rx_flow.crypto import pickup
-from rx_flow.crypto.authority import InstitutionSpec, PersonSpec, development_passphrase, development_pins, init
-from rx_flow.crypto.certificates import Trust
 from rx_flow.crypto.documents import Document, issue
 from rx_flow.crypto.keyrings.files import unlock
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import seal
+from rx_flow.crypto.pki.authority import InstitutionSpec, PersonSpec, development_passphrase, development_pins, init
+from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.suites import DEFAULT
 from rx_flow.crypto.suites.suite import Suite
 from rx_flow.crypto.tokens import access_token

@@ -23,9 +23,9 @@ from rx_flow.app import create_app, open_site, part
 from rx_flow.auth import passwords
 from rx_flow.auth.site import Site
 from rx_flow.config import Directory, Kind, Person, Settings
-from rx_flow.crypto import authority
 from rx_flow.crypto.documents import Document, verify_document
 from rx_flow.crypto.packages import open_package, seal
+from rx_flow.crypto.pki import authority
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.crypto.tokens import access_token
 from rx_flow.law.standing import Role

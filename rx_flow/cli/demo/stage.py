@@ -21,7 +21,7 @@ from rx_flow.cli import keys as development
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Directory, Kind, Person
-from rx_flow.crypto.authority import development_pins
+from rx_flow.crypto.pki.authority import development_pins
 from rx_flow.law.standing import SHANGHAI, Role
 
 OPENING_HOUR = 9

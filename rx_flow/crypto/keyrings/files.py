@@ -13,7 +13,6 @@ from typing import cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rx_flow.crypto import suites
-from rx_flow.crypto.certificates import Purpose
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyrings import locked
 from rx_flow.crypto.keyrings.kept import Value
@@ -21,6 +20,7 @@ from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.keyrings.locked import Secrets
 from rx_flow.crypto.keyrings.opaque import Opaque, wipe
 from rx_flow.crypto.keyrings.ring import LOG, SECRET_BYTES, SECRETS, Found, belongs, certificate, logs
+from rx_flow.crypto.pki.profile import Purpose
 
 KEYS_FILE = "keys.locked.json"
 TOKEN_FILE = "token.locked.json"  # noqa: S105  the name of a file, not a secret; beside a token, see `hsm`

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rx_flow.crypto import suites
-from rx_flow.crypto.certificates import Certified, OpenKey, Purpose, Signer
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.opaque import Opaque
+from rx_flow.crypto.pki.profile import Certified, OpenKey, Purpose, Signer
 from rx_flow.crypto.suites.suite import Entry
 
 _KEY, _NONCE = 32, 12  # bytes

@@ -15,11 +15,11 @@ from typing import final
 from cryptography import x509
 
 from rx_flow.crypto import pickup
-from rx_flow.crypto.certificates import Certified, Purpose, describe, is_development
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.kept import Kept, open_kept
 from rx_flow.crypto.keyrings.keys import AtRest, LogKey, OpeningKey, SigningKey
 from rx_flow.crypto.keyrings.opaque import Opaque, Secret, wipe
+from rx_flow.crypto.pki.profile import Certified, Purpose, describe, is_development
 
 PAIRS = {"seal": Purpose.DOCUMENT, "open": Purpose.PACKAGE, "token": Purpose.TOKEN}
 SECRETS = ("at_rest", "pseudonym", "pickup", "pickup_index", "access_token")
