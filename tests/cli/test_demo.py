@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from datetime import date, datetime
@@ -228,6 +230,24 @@ def test_what_a_day_brought_is_told(prescriptions: list[dict[str, Any]], data: P
     assert (gaps.returncode, gaps.stdout.strip()) == (0, "gaps and late entries: 0")
     denied = rx_flow("audit", "denied", "--json", "--code", "bad_document", "--data", str(data)).stdout
     assert {json.loads(line)["action"] for line in denied.splitlines()} == {"claim"}
+
+
+def test_the_whole_log_is_verified_with_its_witnesses(
+    prescriptions: list[dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    """By the province's own policy; a cosignature that was exchanged is found."""
+    assert prescriptions
+    ran = rx_flow("audit", "verify", "--json", "--data", str(data))
+    logs = [one for one in json.loads(ran.stdout)["logs"] if one["size"]]
+    assert (ran.returncode, len(logs)) == (0, 6)
+    assert all(one["checked"]["quorum"] >= 2 for one in logs)
+    assert all(one["witnessed"] == one["size"] for one in logs if not one["log"].endswith("359900"))
+    copy = Path(shutil.copytree(data, tmp_path / "copy"))
+    with sqlite3.connect(copy / "C35990000001.db") as db:
+        db.execute("UPDATE log_cosignature SET line = (SELECT max(other.line) FROM log_cosignature AS other)")
+    broken = rx_flow("audit", "verify", "--json", "--data", str(copy))
+    faults = {one["fault"] for log in json.loads(broken.stdout)["logs"] for one in log["findings"]}
+    assert (broken.returncode, faults) == (1, {"bad_cosignature"})
 
 
 def test_who_read_of_a_patient_is_told_by_the_number_on_stdin(prescriptions: list[dict[str, Any]], data: Path) -> None:

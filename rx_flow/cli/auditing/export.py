@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,8 @@ from sqlalchemy import Connection
 from rx_flow.cli import sites
 from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.auditing.tables import FORMATS
-from rx_flow.cli.auditing.verify import Data, Keys, Url, own_keys, read_policy
+from rx_flow.cli.auditing.trusting import province, trusting
+from rx_flow.cli.auditing.verify import Data, Keys, Url, read_policy
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import progress as under_way
 from rx_flow.cli.trouble import Trouble
@@ -31,6 +33,7 @@ from rx_flow.record.database import Database
 from rx_flow.record.log import bundles, store
 from rx_flow.record.log.bundles import TooMany, Wanted
 from rx_flow.record.log.files import file, paths
+from rx_flow.record.log.store import Log
 from rx_flow.tlog.faults import Broken
 from rx_flow.tlog.policy import Policy, dump
 from rx_flow.tlog.tiles import CHECKPOINT
@@ -48,16 +51,14 @@ def export(
     """Write every log as static files, the same paths as over HTTP; what is there already is not written again."""
     me = _platform(data, keys)
     written = 0
+    by = partial(province, sites.keys_of(data, keys), sites.directory(data, keys), me.code)
     with (
         sites.opened(data, me.code, url=database_url, keys=keys) as db,
         Progress(console=under_way(), transient=True) as bar,
     ):
         for name in db.look(store.names):
             for epoch in reversed(db.look(store.epochs, name)):
-                count = db.look(
-                    _write, folder, name, epoch, policy=own_keys(sites.keys_of(data, keys), me.code, name), bar=bar
-                )
-                written += count
+                written += db.look(_write, folder, name, epoch, policy=by, bar=bar)
         _record(db, me, f"all logs as files: {written} files")
     typer.echo(
         tr(f"已写入 {written} 个文件：{folder}", f"{written} files written to {folder}")
@@ -93,15 +94,16 @@ def bundle(
     if unknown:
         raise Trouble("malformed", tr("没有这种格式", "no such format"), ", ".join(sorted(unknown)))
     me = _platform(data, keys)
-    trusted = own_keys(sites.keys_of(data, keys), me.code, name)
+    by = partial(province, sites.keys_of(data, keys), sites.directory(data, keys), me.code)
     now = datetime.now(UTC)
 
     def look(tx: Connection) -> dict[str, bytes]:
         log = store.load(tx, name)
         if log is None:
             raise Trouble("not_found", tr("没有这个日志", "no such log"), name)
-        given = None if policy_file is None else read_policy(policy_file)
-        members = bundles.gather(tx, log, wanted, keys=trusted(log.origin).logs, witnesses=given)
+        whole = by(log)
+        trusted = trusting(tx, log, whole) if policy_file is None else read_policy(policy_file)
+        members = bundles.gather(tx, log, wanted, keys=whole.logs, witnesses=trusted)
         entries = [
             (int(path.removeprefix("entries/").removesuffix(".json")), body)
             for path, body in members.items()
@@ -161,7 +163,7 @@ def _wanted(
 
 
 def _write(
-    tx: Connection, folder: Path, name: str, epoch: int, *, policy: Callable[[str], Policy], bar: Progress
+    tx: Connection, folder: Path, name: str, epoch: int, *, policy: Callable[[Log], Policy], bar: Progress
 ) -> int:
     """One log into its folder: the checkpoint last, and whole files only."""
     log = store.load(tx, name, epoch)
@@ -178,7 +180,7 @@ def _write(
         _save(target, data)
         written += 1
         bar.update(task, completed=written)
-    _save(root / "policy.txt", dump(policy(log.origin)))
+    _save(root / "policy.txt", dump(trusting(tx, log, policy(log))))
     return written
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from rx_flow.app import comparison, open_keys
 from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
+from rx_flow.cli.auditing.trusting import province, trusting
 from rx_flow.cli.auditing.words import CHAINS, ROWS, say
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import progress as under_way
@@ -28,16 +29,16 @@ from rx_flow.config import Kind, Settings, log_domain
 from rx_flow.evidence import container, logged
 from rx_flow.evidence.faults import Unproven
 from rx_flow.law.standing import Actor
+from rx_flow.platform.log.reading import is_witnessed
 from rx_flow.record.log import checkpoints, store
 from rx_flow.record.log.chains import Chains
 from rx_flow.record.log.comparing import Found, nobody
 from rx_flow.record.log.files import fetching
 from rx_flow.record.log.nightly import Pace, Result, record
+from rx_flow.record.log.store import Log
 from rx_flow.tlog import checkpoint, note, policy
 from rx_flow.tlog.faults import Broken
-from rx_flow.tlog.note import Key
-from rx_flow.tlog.note import Kind as KeyKind
-from rx_flow.tlog.policy import NONE, Policy
+from rx_flow.tlog.policy import Policy
 from rx_flow.tlog.report import Check, NotVerified, Report, Why
 from rx_flow.tlog.verify import Ask, Fetch, verify
 
@@ -57,6 +58,7 @@ class Verdict:
 
     log: str
     size: int = 0
+    witnessed: int | None = None  # the size that a quorum has cosigned
     checked: dict[str, int] = field(default_factory=dict)
     not_checked: dict[str, str] = field(default_factory=dict)
     findings: list[tuple[str, str]] = field(default_factory=list)  # a stable word, and where
@@ -162,11 +164,13 @@ def _database(
             for epoch in reversed(store.epochs(tx, name)):
                 log = store.load(tx, name, epoch)
                 assert log is not None  # noqa: S101  it was listed in this transaction
-                trusted = given or own_keys(sites.keys_of(data, keys), platform.code, name)(log.origin)
+                whole = given or province(sites.keys_of(data, keys), known, platform.code, log)
+                trusted = given or trusting(tx, log, whole)
                 history = [*kept, *_signed(tx, name, epoch)]
                 ask = chains if name != store.CHECKPOINTS else None
                 verdict = Verdict(log.origin)
                 _verify(verdict, fetching(tx, log), trusted, history=history, chains=ask, progress=progress)
+                _witnesses(verdict, tx, log, whole)
                 verdicts.append(verdict)
             _close(verdicts[-1], chains) if name != store.CHECKPOINTS else None
         rows = Verdict(f"{domain} {say(ROWS)}", checked={ROWS: 1})
@@ -257,6 +261,20 @@ def _take(verdict: Verdict, report: Report) -> None:
     verdict.found += report.found
 
 
+def _witnesses(verdict: Verdict, tx: Connection, log: Log, whole: Policy) -> None:
+    """Verify the cosignatures that are kept; how far a quorum has come may be a few seconds behind the log."""
+    for one in reversed(checkpoints.cosigned(tx, log.name, log.epoch)):
+        try:
+            found = checkpoint.verify(one.note, whole.logs, witnesses=whole.witnesses.values())
+        except Broken as broken:
+            verdict.find(broken.fault, f"checkpoint of size {one.size} {broken.where}".strip())
+            continue
+        if is_witnessed(one, whole):
+            verdict.witnessed = one.size
+            verdict.not_checked.pop(Check.QUORUM, None)
+            verdict.checked[Check.QUORUM] = len(found.cosigned)
+
+
 def _close(verdict: Verdict, chains: Chains) -> None:
     chains.finish()
     verdict.checked[CHAINS] = chains.count
@@ -277,16 +295,6 @@ def _signed(tx: Connection, name: str, epoch: int) -> list[bytes]:
         after = page[-1].size
     step = max(1, len(found) // SAVED_MAX)
     return found[::step]
-
-
-def own_keys(keys: Path, code: str, name: str) -> Callable[[str], Policy]:
-    """Return what makes, of an origin, a policy of the log's own published keys; without witnesses."""
-    try:
-        lines = (keys / "public" / f"{code}.{name}.log.pub").read_text("utf-8").split()
-        public = [bytes.fromhex(one) for one in lines]
-    except (OSError, ValueError):
-        raise Trouble("not_found", tr("找不到日志公钥", "the log's public key is missing"), f"{code}.{name}") from None
-    return lambda origin: Policy(logs=tuple(Key(origin, KeyKind.LOG, one) for one in public), quorum=NONE)
 
 
 def read_policy(path: Path) -> Policy:
@@ -312,7 +320,7 @@ def _print(verdicts: list[Verdict], *, as_json: bool) -> None:
         typer.echo(json.dumps({"verified": not wrong, "logs": [_plain(one) for one in verdicts]}, ensure_ascii=False))
         raise typer.Exit(int(wrong))
     for one in verdicts:
-        shown = Table(tr("检查", "check"), tr("数量", "count"), tr("结果", "result"), title=f"{one.log}  {one.size}")
+        shown = Table(tr("检查", "check"), tr("数量", "count"), tr("结果", "result"), title=_title(one))
         for what, count in one.checked.items():
             shown.add_row(say(what), str(count), "[green]✓[/]" if not one.found else "")
         for what, why in one.not_checked.items():
@@ -326,10 +334,18 @@ def _print(verdicts: list[Verdict], *, as_json: bool) -> None:
     raise typer.Exit(int(wrong))
 
 
+def _title(one: Verdict) -> str:
+    entries = tr(f"{one.size} 条", f"{one.size} entries")
+    far = one.witnessed
+    seen = "" if far is None else tr(f"，见证至第 {far} 条", f", the first {far} witnessed")
+    return f"{one.log}  {entries}{seen}"
+
+
 def _plain(one: Verdict) -> dict[str, Any]:
     return {
         "log": one.log,
         "size": one.size,
+        "witnessed": one.witnessed,
         "checked": one.checked,
         "not_checked": one.not_checked,
         "findings": [{"fault": what, "where": where} for what, where in one.findings],

@@ -9,7 +9,7 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import httpx2
 import typer
@@ -21,6 +21,9 @@ from rx_flow.cli.demo.cases import CASES
 from rx_flow.cli.demo.player import SECONDS_MAX, Played, Player
 from rx_flow.cli.demo.stage import Stage
 from rx_flow.cli.language import tr
+from rx_flow.config import Kind
+
+WITNESSED_SECONDS_MAX: Final = 10.0
 
 HELP = tr(
     "演示：生成密钥与数据，启动全部服务，经 HTTP 演完十余张真实谈判药处方的一生，并汇报结果与费用。\n\n"
@@ -65,7 +68,22 @@ async def _play(
         await insured.register(on)
         player = Player(on, client)
         played = [await _one(player, on, at, screen) for at in range(len(CASES))]
-        return played, [await report.told(on, one) for one in played]
+        told = [await report.told(on, one) for one in played]
+        await _witnessed(on, client, screen)
+        return played, told
+
+
+async def _witnessed(on: Stage, client: httpx2.AsyncClient, screen: Console) -> None:
+    """Wait for the witnesses, who are asked every few seconds, and say how far the audit log has come."""
+    end = time.monotonic() + WITNESSED_SECONDS_MAX
+    logs: list[dict[str, Any]] = []
+    with screen.status(tr("等待见证人联署审计日志…", "waiting for the witnesses of the audit log ...")):
+        while not logs or (any(one["witnessed_size"] < one["size"] for one in logs) and time.monotonic() < end):
+            await asyncio.sleep(0.1)
+            logs = (await client.get(f"{on.url(on.site(Kind.PLATFORM).code)}/audit/")).json()["logs"]
+    size, seen = (sum(one[name] for one in logs) for name in ("size", "witnessed_size"))
+    said = tr(f"审计日志：{size} 条，见证人已联署 {seen} 条", f"audit log: {size} entries, {seen} of them witnessed")
+    screen.print(f"{said} (rx-flow audit verify --data {on.data})")
 
 
 async def _one(player: Player, on: Stage, at: int, screen: Console) -> Played:
