@@ -33,6 +33,7 @@ from platform_world import (
 from rx_flow.crypto import canonical
 from rx_flow.crypto.disclosures import signed_part
 from rx_flow.crypto.documents import digest_of, sign_document, take_apart
+from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.pki.lists import Why
 from rx_flow.crypto.pki.renewal import revoke
@@ -203,12 +204,20 @@ def resealed(
         packages=tuple(Package(seq, manifest.digest(one)) for seq, one in packages.items()),
         logs=tuple(body["logs"]),
     )
-    head = head or digest_of(raws[-1])
+    head = head or _named(raws[-1], otherwise=claimed.members["prev"])
     stated = change(stated)
     made[MANIFEST] = manifest.sign(
         seal, stated, rx=claimed.members["rx"], seq=max(len(raws), 1), head=head, at=claimed.at
     ).encode()
     return container.pack(made)
+
+
+def _named(raw: str, *, otherwise: str) -> str:
+    """The name of a document, as far as it still begins like one."""
+    try:
+        return digest_of(raw)
+    except Untrusted:
+        return otherwise
 
 
 def relinked(members: Members) -> Members:
