@@ -1,8 +1,9 @@
 """
 Whether documents that were signed were also allowed: every step of a dossier taken again, by the law and nothing else.
 
-What the documents do not show (the patient's code at the counter, a trace code used before) was the platform's to
-check; what a withheld value hides cannot be judged, and is said.
+The only place that replays one: for bundles, and for the sites that are handed a dossier. What the documents do not
+show (the patient's code at the counter, a trace code used before) was the platform's to check; what a withheld value
+hides cannot be judged, and is said.
 """
 
 from __future__ import annotations
@@ -59,12 +60,38 @@ class Taken:
 @dataclass(frozen=True, slots=True)
 class Way:
     """
-    The whole way of a prescription: its steps, where they lead, and what could not be judged.
+    The whole way of a prescription: its steps, where they lead, what it says in the end, and what could not be judged.
     """
 
     steps: tuple[Taken, ...]
-    state: State
+    standing: Standing
+    prescription: Prescription
     unjudged: frozenset[Unjudged]
+
+    @property
+    def state(self) -> State:
+        """Where the last step leads."""
+        return self.standing.state
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The state after each document; two that are one step lead there together."""
+        return tuple(step.target for step in self.steps for _ in step.documents)
+
+
+class Unlawful(Refused):
+    """
+    A document that the law does not allow where it stands: `seq` is its number, `why` the law's own word.
+
+    To a site it is a bad document like others, or a malformed one.
+    """
+
+    def __init__(self, seq: int, refusal: Refused) -> None:
+        plain = refusal.code in {Code.MALFORMED, Code.BAD_DOCUMENT}
+        detail = refusal.detail if plain else f"document {seq}: {refusal.code}"
+        super().__init__(refusal.code if plain else Code.BAD_DOCUMENT, detail)
+        self.seq = seq
+        self.why = refusal.code
 
 
 def signed_in_role(document: Document) -> None:
@@ -77,7 +104,7 @@ def signed_in_role(document: Document) -> None:
 
 def replay(documents: Sequence[Document]) -> Way:
     """
-    Return the way that a dossier's documents went; `Unproven(UNLAWFUL)` names the first that the law does not allow.
+    Return the way that a dossier's documents went, the first of them there; `Unlawful` is the first not allowed.
     """
     replayed = _Replay()
     waiting = list(documents)
@@ -88,10 +115,22 @@ def replay(documents: Sequence[Document]) -> Way:
             del waiting[: len(beside)]
             replayed.take(document, beside)
         except Refused as refusal:
-            raise Unproven(Fault.UNLAWFUL, f"document {document.seq}: {refusal.code}") from None
+            raise Unlawful(document.seq, refusal) from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            raise Unproven(Fault.UNLAWFUL, f"document {document.seq}: {Code.MALFORMED}") from None
+            raise Unlawful(document.seq, Refused(Code.MALFORMED, document.doc)) from None
     return replayed.way()
+
+
+def proven(documents: Sequence[Document]) -> Way:
+    """
+    Return as `replay`, for a bundle; `Unproven(UNLAWFUL)` names the first document that the law does not allow.
+    """
+    if not documents:
+        raise Unproven(Fault.UNLAWFUL, "there are no documents")
+    try:
+        return replay(documents)
+    except Unlawful as refusal:
+        raise Unproven(Fault.UNLAWFUL, f"document {refusal.seq}: {refusal.why}") from None
 
 
 class _Replay:
@@ -107,9 +146,9 @@ class _Replay:
 
     def way(self) -> Way:
         """Return what has been taken."""
-        if self._standing is None:
-            raise Unproven(Fault.UNLAWFUL, "there are no documents")
-        return Way(tuple(self._steps), self._standing.state, frozenset(self._unjudged))
+        assert self._standing is not None  # noqa: S101  A dossier has a first document.
+        assert self._prescription is not None  # noqa: S101  As above.
+        return Way(tuple(self._steps), self._standing, self._prescription, frozenset(self._unjudged))
 
     def take(self, document: Document, beside: Sequence[Document]) -> None:
         """Take one step; `Refused` where the law does not allow it."""

@@ -18,7 +18,7 @@ from rx_flow.evidence import manifest as _manifest
 from rx_flow.evidence.build import committed, document_name
 from rx_flow.evidence.case import Case, Fact, Unchecked, text, time
 from rx_flow.evidence.faults import Fault, Unproven
-from rx_flow.evidence.lawful import Unjudged, replay, signed_in_role
+from rx_flow.evidence.lawful import Unjudged, proven, signed_in_role
 from rx_flow.law.terms import TERMS
 from rx_flow.tlog import note, proof
 from rx_flow.tlog.merkle import leaf
@@ -105,7 +105,7 @@ def disclosed(case: Case) -> list[Fact]:
 
 def law(case: Case) -> list[Fact]:
     """Every step was one that the law allows, by that role, from where the prescription stood, at that time."""
-    case.way = replay(case.documents)
+    case.way = proven(case.documents)
     if case.way.state is not case.stated.state:
         raise Unproven(Fault.WRONG_STATE, f"{case.way.state} in place of {case.stated.state}")
     states = [case.way.steps[0].source, *(step.target for step in case.way.steps)]

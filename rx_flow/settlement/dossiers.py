@@ -6,8 +6,8 @@ Nothing that the platform says is believed that the documents do not show.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain
 from typing import Any
@@ -21,14 +21,11 @@ from rx_flow.crypto.keyrings.keys import OpeningKey
 from rx_flow.crypto.packages import open_package
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen, told
+from rx_flow.evidence.lawful import replay
 from rx_flow.law import fields as f
-from rx_flow.law.catalogue import supply_ok
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.review import review, unanswered
-from rx_flow.law.standing import SHANGHAI, Actor, Area, Ask, Facts, Role, RxId, Standing, State
-from rx_flow.law.transitions import after as following
-from rx_flow.law.transitions import decide
+from rx_flow.law.standing import RxId, Standing, State
 from rx_flow.record import dossier
 from rx_flow.record.dossier import Package
 
@@ -67,10 +64,10 @@ def read(body: bytes, rx: RxId, *, key: OpeningKey, trust: Trust, now: datetime)
     # 3. The documents are one chain to the head that the platform names, each signed by whom it says.
     documents = verify_dossier(chain.from_iterable(opened), trust, seen, rx=rx, head=str(answer["head"]))
     # 4. Each step was one that the law permits; the state that follows is the one that the platform names.
-    standing, states, prescription = _replayed(documents, rx)
-    if standing.state.value != answer["state"]:
+    way = replay(documents)
+    if way.state.value != answer["state"]:
         raise Refused(Code.BAD_DOCUMENT, "the documents do not lead to the state that the platform names")
-    return Dossier(packages, documents, states, standing, prescription)
+    return Dossier(packages, documents, way.states, way.standing, way.prescription)
 
 
 def keep(tx: Connection, found: Dossier, platform: str) -> None:
@@ -115,80 +112,5 @@ def _answer(body: bytes, rx: RxId) -> Mapping[str, Any]:
     return answer
 
 
-def _replayed(documents: Iterable[Document], rx: RxId) -> tuple[Standing, tuple[State, ...], Prescription]:
-    """
-    Take every step again by the law; what only the platform can know (the code shown, the lots) is its to have checked.
-    """
-    standing: Standing | None = None
-    prescription: Prescription | None = None
-    states: list[State] = []
-    for document in documents:
-        if document.doc == "prescription":
-            prescription = _prescription(document, rx)
-            standing = _issued(standing, prescription)
-        if standing is None or prescription is None:
-            raise Refused(Code.BAD_DOCUMENT, "a dossier begins with the prescription")
-        ask = _ask(document, standing, prescription)
-        try:
-            row = decide(standing, ask)
-        except Refused as refusal:
-            raise Refused(Code.BAD_DOCUMENT, f"document {document.seq}: {refusal.code}") from None
-        if row.document != document.doc:
-            raise Refused(Code.BAD_DOCUMENT, f"document {document.seq}: not of the kind that {row.action} needs")
-        standing = replace(following(standing, ask, row), seq=document.seq, head=document.digest)
-        states.append(standing.state)
-    assert standing is not None  # noqa: S101  A chain has a first document.
-    assert prescription is not None  # noqa: S101  As above.
-    return standing, tuple(states), prescription
-
-
-def _prescription(document: Document, rx: RxId) -> Prescription:
-    found = Prescription.from_body({name: value for name, value in document.body.items() if name != "action"})
-    if found.rx != rx:
-        raise Refused(Code.BAD_DOCUMENT, "the prescription is not the one that its id says")
-    return found
-
-
-def _issued(standing: Standing | None, p: Prescription) -> Standing:
-    """The draft that a prescription document signs: a new one, or one that was sent back and is issued anew."""
-    if standing is not None:
-        return replace(standing, issued_at=p.issued_at, valid_until=p.valid_until)
-    return Standing(
-        rx=p.rx,
-        area=Area(p.area),
-        state=State.DRAFT,
-        hospital=p.hospital,
-        prescriber=p.prescriber,
-        issued_at=p.issued_at,
-        valid_until=p.valid_until,
-    )
-
-
 def _action(document: Document) -> str:
     return str(document.body.get("action", "submit"))
-
-
-def _ask(document: Document, standing: Standing, p: Prescription) -> Ask:
-    signer = document.signer
-    on = document.at.astimezone(SHANGHAI).date()
-    reason = document.body.get("reason") or ""
-    if not isinstance(reason, str):
-        f.malformed("reason")
-    try:
-        actor = Actor(signer.id, Role(signer.role), signer.institution)
-    except ValueError:
-        raise Refused(Code.BAD_DOCUMENT, f"document {document.seq}: not a role of the law") from None
-    picker = document.body.get("picker")
-    return Ask(
-        action=_action(document),
-        actor=actor,
-        now=max(document.at, standing.issued_at),  # clocks of two institutions differ; the platform counts so too
-        reason=reason,
-        facts=Facts(
-            code_shown=True,
-            unanswered=unanswered(review(p, on), reason) if document.doc in {"opinion1", "opinion2"} else 0,
-            supply_ok=supply_ok(p, on),
-            picker=picker if isinstance(picker, str) else None,
-            lots_complete=True,
-        ),
-    )

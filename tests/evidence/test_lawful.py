@@ -16,7 +16,7 @@ from rx_flow.crypto.documents import Document, verify_document
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.evidence.faults import Fault, Unproven
-from rx_flow.evidence.lawful import Unjudged, replay, signed_in_role
+from rx_flow.evidence.lawful import Unjudged, proven, signed_in_role
 from rx_flow.law.standing import State
 
 Dossier = list[Document]
@@ -124,7 +124,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
 
 
 def test_the_dossier_as_it_is(dossiers: Callable[..., Dossier]) -> None:
-    way = replay(dossiers())
+    way = proven(dossiers())
 
     assert way.state is State.RETURNED
     assert way.unjudged == frozenset()
@@ -134,7 +134,7 @@ def test_the_dossier_as_it_is(dossiers: Callable[..., Dossier]) -> None:
 @pytest.mark.parametrize(("change", "expected"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_the_law_forbids(dossiers: Callable[..., Dossier], change: Change, expected: str) -> None:
     with pytest.raises(Unproven) as unproven:
-        replay(change(dossiers()))
+        proven(change(dossiers()))
 
     assert (unproven.value.fault, unproven.value.where) == (Fault.UNLAWFUL, expected)
 
@@ -143,10 +143,10 @@ def test_what_is_withheld_is_left_open_and_the_rest_judged(dossiers: Callable[..
     found = dossiers(withheld=True)
     long = changed(1, lines=[{**found[0].body["lines"][0], "days": 60, "quantity": 60}])(found)  # type: ignore[index, dict-item, call-overload]  # as read
 
-    assert replay(found).unjudged == {Unjudged.FINDINGS, Unjudged.REASON}
-    assert replay(long[:3]).unjudged == {Unjudged.FINDINGS, Unjudged.SUPPLY}
+    assert proven(found).unjudged == {Unjudged.FINDINGS, Unjudged.REASON}
+    assert proven(long[:3]).unjudged == {Unjudged.FINDINGS, Unjudged.SUPPLY}
     with pytest.raises(Unproven, match="document 7: out_of_date"):
-        replay(as_of(7, days=3)(found))
+        proven(as_of(7, days=3)(found))
 
 
 def test_a_kind_of_document_has_one_role(dossiers: Callable[..., Dossier]) -> None:
