@@ -23,9 +23,11 @@ from rx_flow.law.fields import AREA
 from rx_flow.law.standing import SHANGHAI, Actor
 from rx_flow.platform.sweep import sweep
 from rx_flow.record.audit import Origin
+from rx_flow.settlement import actions
 from rx_flow.settlement import insured as settlement
 from rx_flow.settlement.benefit.policy import Category, Scheme
 from rx_flow.settlement.insured import Insured
+from rx_flow.settlement.quotes import Step
 
 app = typer.Typer(no_args_is_help=True, help=tr("工作人员的签名 PIN。", "The PINs of staff."))
 
@@ -122,5 +124,6 @@ def enrol(
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:
         _, keyring = unlock_keys(settings, me, db)
         person = Insured(settlement.pseudonym(keyring, id_type, number), area, scheme, category)
-        db.run(settlement.enrol, person, utc_now())
+        by = Actor(me.code, me.kind.role, me.code)
+        db.run(actions.enrol, person, Step(by, utc_now(), Origin(me.code, ""), keyring.at_rest))
     typer.echo(tr("已登记", "entered"))
