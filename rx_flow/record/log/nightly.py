@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time as _time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from threading import Event
+from time import monotonic, sleep
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select
@@ -139,7 +139,7 @@ def record(tx: Connection, by: Actor, result: Result, *, night: date | None, now
     """
     if night is not None:
         if tx.dialect.name == "postgresql":  # so that of two processes the second sees the entry of the first
-            _LOCK.run(tx, {"key": lock_key(by.institution)})
+            _LOCK.run(tx, {"key": lock_key(f"{by.institution} entry")})  # not the leader's, which is held all along
         if any(one.night == night for one in runs(tx, by)[1]):
             return False
     said = "on demand" if night is None else f"nightly {night.isoformat()}"
@@ -188,17 +188,19 @@ class Pace:
     """
 
     stop: Event
+    watch: Callable[[], float] = monotonic
+    rest: Callable[[float], None] = sleep
     count: int = 0
-    _since: float = field(default_factory=_time.monotonic)
+    _since: float = 0.0  # so that the first breath is a rest
 
     def __call__(self) -> None:
         """Take a breath."""
         self.count += 1
         if self.stop.is_set():
             raise Stopped
-        if _time.monotonic() - self._since >= WORK_SECONDS:
-            _time.sleep(REST_SECONDS)
-            self._since = _time.monotonic()
+        if self.watch() - self._since >= WORK_SECONDS:
+            self.rest(REST_SECONDS)
+            self._since = self.watch()
 
 
 @dataclass(slots=True)
