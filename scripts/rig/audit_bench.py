@@ -6,26 +6,16 @@ Everything is CPU time of one process, measured in one run; ratios are what coun
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from rx_flow.crypto.ed25519 import Seed
-from rx_flow.record import audit, schema
-from rx_flow.record.audit import Entry, Origin
-from rx_flow.record.database import Database
-from rx_flow.record.log import store
 from rx_flow.tlog import checkpoint, merkle
 from rx_flow.tlog.checkpoint import Checkpoint
 from rx_flow.tlog.note import Key, Kind
@@ -33,14 +23,13 @@ from rx_flow.tlog.policy import Policy
 from rx_flow.tlog.prover import Prover
 from rx_flow.tlog.tiles import CHECKPOINT, Edge, Tile, rebuild
 from rx_flow.tlog.verify import verify
+from scripts.rig import audit_durable
 
 SIZES = (10_000, 100_000, 1_000_000)
 PROOFS = 1_000
 BATCH = 64  # entries that one turn of the sequencer finds under load
 PARTS = 10
 OTHERS_MAX = 100_000  # a size that pymerkle still does in less than a minute
-IN_FLIGHT = 64
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +46,9 @@ class Tree:
     verify_us: float
     verify_ratio: float
     proof_us: float
+    bare_proof_us: float
     pymerkle_append_us: float | None
     pymerkle_proof_us: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Durable:
-    """
-    Appending through the database, in milliseconds of wall time and entries a second.
-    """
-
-    entries: int
-    recorded_per_second: float
-    published_per_second: float
-    tree_share: float  # of the CPU time of recording and sequencing, how much is hashing
 
 
 def _entries(count: int) -> list[bytes]:
@@ -79,13 +57,23 @@ def _entries(count: int) -> list[bytes]:
     return [b'{"n":%d,' % n + filling + b"}" for n in range(count)]
 
 
-def _bare(entries: Sequence[bytes]) -> bytes:
-    """The tree by hashlib alone, row by row: the least that any verifier must do."""
-    row = [sha256(b"\0" + entry).digest() for entry in entries]
-    while len(row) > 1:
+def bare(entries: Sequence[bytes]) -> list[list[bytes]]:
+    """The tree by hashlib alone, row by row, the root last: the least that any verifier must do."""
+    rows = [[sha256(b"\0" + entry).digest() for entry in entries]]
+    while len(row := rows[-1]) > 1:
         above = [sha256(b"\1" + row[n] + row[n + 1]).digest() for n in range(0, len(row) - 1, 2)]
-        row = above + row[len(row) & ~1 :]
-    return row[0]
+        rows.append(above + row[len(row) & ~1 :])
+    return rows
+
+
+def _path(rows: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
+    """A proof by rows in memory: no reading and no hashing, the least that anybody must do."""
+    found = []
+    for row in rows[:-1]:
+        if index ^ 1 < len(row):
+            found.append(row[index ^ 1])
+        index //= 2
+    return found
 
 
 def _spent(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -94,7 +82,7 @@ def _spent(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - begin, result
 
 
-def _append(entries: Sequence[bytes]) -> tuple[list[float], Edge, dict[str, bytes]]:
+def append(entries: Sequence[bytes]) -> tuple[list[float], Edge, dict[str, bytes]]:
     """Grow the edge as the sequencer does, batch by batch; CPU seconds of each tenth."""
     tenths: list[float] = []
     edge, files = Edge(), {}
@@ -113,9 +101,10 @@ def tree(count: int, *, progress: Callable[[str], None]) -> Tree:
     """Measure one size."""
     entries = _entries(count)
     progress(f"{count} entries: bare tree")
-    bare, root = _spent(lambda: _bare(entries))
+    first, rows = _spent(lambda: bare(entries))
+    root = rows[-1][0]
     progress(f"{count} entries: appending")
-    tenths, edge, _ = _append(entries)
+    tenths, edge, _ = append(entries)
     if edge.root() != root:
         raise RuntimeError("our root is not the bare tree's")
     files = {tile.path: data for tile, data in rebuild(entries)}
@@ -123,7 +112,7 @@ def tree(count: int, *, progress: Callable[[str], None]) -> Tree:
     files[CHECKPOINT] = checkpoint.sign(Checkpoint("bench", count, root), signer)
     trusted = Policy(logs=(Key("bench", Kind.LOG, signer.public),))
     progress(f"{count} entries: verifying")
-    again, _ = _spent(lambda: _bare(entries))
+    again, _ = _spent(lambda: bare(entries))
     verified, _ = _spent(lambda: verify(files.get, trusted))
     progress(f"{count} entries: proving")
     chance = random.Random(count)  # noqa: S311  The same proofs in each run.
@@ -135,13 +124,15 @@ def tree(count: int, *, progress: Callable[[str], None]) -> Tree:
             prover.inclusion(index)
 
     proved, _ = _spent(prove)
-    floor = (bare + again) / 2
+    least, _ = _spent(lambda: [_path(rows, index) for index in wanted])
+    floor = (first + again) / 2
     others = _pymerkle(entries, wanted) if count <= OTHERS_MAX else (None, None)
     each = 1e6 / count
     return Tree(
         count, floor * each, append_us=sum(tenths) * each, append_ratio=sum(tenths) / floor,
         last_tenth_to_first=tenths[-1] / tenths[0], verify_us=verified * each, verify_ratio=verified / floor,
-        proof_us=proved * 1e6 / PROOFS, pymerkle_append_us=others[0], pymerkle_proof_us=others[1],
+        proof_us=proved * 1e6 / PROOFS, bare_proof_us=least * 1e6 / PROOFS,
+        pymerkle_append_us=others[0], pymerkle_proof_us=others[1],
     )  # fmt: skip
 
 
@@ -161,68 +152,43 @@ def _pymerkle(entries: Sequence[bytes], wanted: Sequence[int]) -> tuple[float | 
     return appended * 1e6 / len(entries), (time.process_time() - begin) * 1e6 / len(some)
 
 
-async def durable(count: int) -> Durable:
-    """Append through the database, so many in flight, each acknowledged after its commit; then number them."""
-    with tempfile.TemporaryDirectory(prefix="rx-bench-") as folder:
-        url = f"sqlite:///{Path(folder) / 'log.db'}"
-        schema.upgrade(url, ["record"])
-        db = Database.open(url)
-        numbers = iter(range(count))
-
-        def record(tx: Connection, n: int) -> None:
-            origin = Origin("C35010000001", f"{n:032x}")
-            audit.append(tx, Entry(NOW + timedelta(milliseconds=n), origin, None, "bench", purpose=str(n % 97)))
-
-        async def worker() -> None:
-            for n in numbers:
-                await db.transact(record, n)
-
-        begin, cpu = time.monotonic(), time.process_time()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(IN_FLIGHT):
-                group.create_task(worker())
-        recorded = time.monotonic() - begin
-        more = True
-        while more:
-            more = (await db.transact(store.sequence, "350100", "bench", now=NOW, count=512)).more
-        published, spent = time.monotonic() - begin, time.process_time() - cpu
-        bodies = db.look(lambda tx: store.bodies(tx, _log(tx), 0, count))
-        hashing = sum(_append(bodies[: count // PARTS * PARTS])[0])
-        await asyncio.to_thread(db.close)
-    return Durable(count, count / recorded, count / published, tree_share=hashing / spent)
-
-
-def _log(tx: Connection) -> store.Log:
-    found = store.load(tx, "350100")
-    if found is None:
-        raise RuntimeError("nothing was sequenced")
-    return found
-
-
 def main(sizes: Sequence[int] = SIZES, *, as_json: bool = False) -> None:
     """Measure and print."""
-    trees = [tree(count, progress=lambda what: print(f"  {what}", file=sys.stderr, flush=True)) for count in sizes]
-    written = [asyncio.run(durable(count)) for count in sizes if count <= OTHERS_MAX]
+
+    def progress(what: str) -> None:
+        print(f"  {what}", file=sys.stderr, flush=True)
+
+    trees = [tree(count, progress=progress) for count in sizes]
+    written = [audit_durable.durable(one.entries, bare_us=one.bare_us, progress=progress) for one in trees]
     if as_json:
         print(json.dumps({"tree": list(map(asdict, trees)), "durable": list(map(asdict, written))}))
         return
-    print(
-        f"{'entries':>9}{'bare us':>9}{'append us':>11}{'ratio':>7}{'last/first':>12}{'verify us':>11}{'ratio':>7}",
-        end="",
-    )
-    print(f"{'proof us':>10}{'pymerkle append us':>20}{'proof us':>12}")
-    for one in trees:
-        other = ("-", "-") if one.pymerkle_append_us is None else (
-            f"{one.pymerkle_append_us:.1f}", f"{one.pymerkle_proof_us:.0f}"
-        )  # fmt: skip
-        print(
-            f"{one.entries:>9}{one.bare_us:>9.2f}{one.append_us:>11.2f}{one.append_ratio:>7.2f}"
-            f"{one.last_tenth_to_first:>12.2f}{one.verify_us:>11.2f}{one.verify_ratio:>7.2f}{one.proof_us:>10.0f}"
-            f"{other[0]:>20}{other[1]:>12}"
-        )
-    print(f"\n{'entries':>9}{'recorded/s':>12}{'numbered too/s':>16}{'hashing of the CPU time':>25}")
-    for each in written:
-        print(
-            f"{each.entries:>9}{each.recorded_per_second:>12.0f}{each.published_per_second:>16.0f}"
-            f"{100 * each.tree_share:>23.1f} %"
-        )
+    print("CPU us per entry or proof; ratios to a bare tree by hashlib over the same bytes")
+    _table(
+        "entries,bare,append,ratio,last/first,verify,ratio,proof,bare,pymerkle append,proof",
+        [
+            (
+                one.entries, one.bare_us, one.append_us, one.append_ratio, one.last_tenth_to_first, one.verify_us,
+                one.verify_ratio, one.proof_us, one.bare_proof_us, one.pymerkle_append_us, one.pymerkle_proof_us,
+            )
+            for one in trees
+        ],
+    )  # fmt: skip
+    print("\nThrough the database (SQLite), each acknowledged after its commit; then `rx-flow audit verify` of all")
+    _table(
+        "entries,recorded/s,numbered too/s,CPU us,ratio,last/first,hashing %,verify us,ratio,MiB",
+        [
+            (
+                one.entries, one.recorded_per_second, one.published_per_second, one.cpu_us, one.ratio,
+                one.last_tenth_to_first, 100 * one.tree_share, one.verify_us, one.verify_ratio, one.verify_mib,
+            )
+            for one in written
+        ],
+    )  # fmt: skip
+
+
+def _table(heads: str, rows: Sequence[Sequence[float | None]]) -> None:
+    print("".join(f"{head:>16}" for head in heads.split(",")))
+    for row in rows:
+        cells = ("-" if one is None else f"{one:.2f}" if isinstance(one, float) else str(one) for one in row)
+        print("".join(f"{cell:>16}" for cell in cells))
