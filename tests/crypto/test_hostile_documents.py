@@ -47,6 +47,16 @@ HEADERS: list[tuple[dict[str, object], Reason]] = [
     *(({"typ": typ}, R.WRONG_TYPE) for typ in ("JWT", "rx-document", TYPE.upper(), "", None, 1, [TYPE])),
     *(({"sigT": at}, R.MALFORMED) for at in ("", "now", AT[:-1], AT.lower(), None, 1700000000, [AT], "2026-11-23")),
     ({"sigT": "2026-11-23T16:30:00.123456+08:00"}, R.MALFORMED),
+    # As long as ours, and read by Python as the same moment.
+    *(
+        ({"sigT": at}, R.MALFORMED)
+        for at in (
+            AT.replace("T", " "),
+            AT.replace(".", ","),
+            AT.replace("11-23", "W48-1"),
+            AT.replace("2026", "２０２６"),
+        )
+    ),
     ({"sigT": "2026-11-23T08:30:00Z"}, R.MALFORMED),
     ({"sigT": "2026-02-30T08:30:00.123456Z"}, R.MALFORMED),
     ({"sigT": "2026-11-23T08:30:00.123457Z"}, R.TIME_MISMATCH),
