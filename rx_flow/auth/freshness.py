@@ -18,6 +18,7 @@ from rx_flow.crypto.pki import published, responders
 from rx_flow.crypto.pki.authority import freshen
 from rx_flow.crypto.pki.ocsp import Responder
 from rx_flow.crypto.pki.path import AUTHORITIES, LISTS, PUBLIC, Trust
+from rx_flow.crypto.pki.profile import certificates
 from rx_flow.crypto.pki.register import OCSP_FILE
 from rx_flow.record.outbox import Unreachable
 
@@ -96,7 +97,7 @@ async def fetch(site: Site) -> None:
     keep, trust = site.settings.keys / site.code / KNOWN, site.trust
     for one in index.authorities:
         if one.thumbprint not in trust.authorities:
-            found = published.certificates(await _get(site, platform, f"/pki/authorities/{one.name}.cer"))
+            found = certificates(await _get(site, platform, f"/pki/authorities/{one.name}.cer"))
             trust.learn(found)
             published.keep(keep / AUTHORITIES / f"{one.name}.pem", found[0])
     for one in index.authorities:
@@ -106,7 +107,7 @@ async def fetch(site: Site) -> None:
             published.keep_list(keep / LISTS / f"{one.name}.crl", taken.raw)
     if index.certificates != published.digest(trust):
         reply = await site.peers.get(platform, "/pki/certificates")
-        new = published.missing(trust, published.certificates(reply.body))
+        new = published.missing(trust, certificates(reply.body))
         trust.learn(new)
         for certificate in new:
             published.keep(keep / PUBLIC / f"{certificate.serial_number:x}.pem", certificate)

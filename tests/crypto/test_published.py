@@ -15,7 +15,7 @@ from forge import DAY, DOCTOR, NOW, House, leaf, listed, root
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pki import published
 from rx_flow.crypto.pki.path import Trust
-from rx_flow.crypto.pki.profile import thumbprint
+from rx_flow.crypto.pki.profile import certificates, thumbprint
 from rx_flow.crypto.pki.published import Index, Published
 
 
@@ -68,10 +68,10 @@ def test_files_are_found_by_their_names(house: House, tmp_path: Path) -> None:
     assert published.authority(house.trust, "persons-2") is None
     assert published.revocations(house.trust, "persons-2") is None
 
-    (found,) = published.certificates(authority)
+    (found,) = certificates(authority)
     published.keep(tmp_path / "authorities" / "persons-1.pem", found)
     published.keep_list(tmp_path / "lists" / "persons-1.crl", revocations)
-    for one in published.missing(Trust(house.trust.roots, ()), published.certificates(published.chain(house.trust))):
+    for one in published.missing(Trust(house.trust.roots, ()), certificates(published.chain(house.trust))):
         published.keep(tmp_path / "public" / f"{one.serial_number:x}.pem", one)
     trust = Trust(
         house.trust.roots, (), [listed_root] if (listed_root := published.revocations(house.trust, "root")) else []
@@ -85,7 +85,7 @@ def test_files_are_found_by_their_names(house: House, tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [b"", b"-----BEGIN CERTIFICATE-----", b"0\x03\x02\x01\x01"])
 def test_what_is_no_certificate_is_none(body: bytes) -> None:
     with pytest.raises(Untrusted, match="bad_certificate"):
-        published.certificates(body)
+        certificates(body)
 
 
 def test_a_certificate_of_a_version_that_nobody_knows_is_none(house: House) -> None:
@@ -93,7 +93,23 @@ def test_a_certificate_of_a_version_that_nobody_knows_is_none(house: House) -> N
     place = raw.index(b"\xa0\x03\x02\x01\x02") + 4
     raw[place] = 9
     with pytest.raises(Untrusted, match="bad_certificate"):
-        published.certificates(bytes(raw))
+        certificates(bytes(raw))
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # which is refused
+@pytest.mark.parametrize("put", [0x00, 0x03, 0x06, 0xFF])
+def test_whatever_byte_of_a_certificate_is_altered_it_is_one_or_none(house: House, put: int) -> None:
+    """Names of 3 (a string of bits) once came as another error, and only when somebody asked for them."""
+    raw = house.trust.certificates[house.doctor.thumbprint].public_bytes(Encoding.DER)
+    reasons = set()
+    for at in range(len(raw)):
+        try:
+            (found,) = certificates(raw[:at] + bytes([put]) + raw[at + 1 :])
+            assert found.issuer.rfc4514_string()
+            assert found.serial_number > 0
+        except Untrusted as untrusted:
+            reasons.add(untrusted.reason)
+    assert reasons == {Reason.BAD_CERTIFICATE}
 
 
 def test_several_roots_have_several_names(tmp_path: Path) -> None:

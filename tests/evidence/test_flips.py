@@ -17,6 +17,8 @@ from bundles import Bundles, Members, flipped, resealed
 
 from rx_flow.evidence import container
 
+pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")  # by cryptography, before we refuse it
+
 SEED = 20261123
 SAMPLE = 300  # positions for each forger
 SEALED_FEW, SEALED_MANY = 150, 8_000

@@ -22,9 +22,8 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pades.seal import FIELD, MECHANISM
-from rx_flow.crypto.pki import published
 from rx_flow.crypto.pki.path import Trust
-from rx_flow.crypto.pki.profile import Purpose, Signer, thumbprint
+from rx_flow.crypto.pki.profile import Purpose, Signer, certificates, thumbprint
 from rx_flow.crypto.suites import HALF
 
 PDF_MAX = 8 * 2**20  # bytes; a sheet has about 150,000
@@ -82,7 +81,7 @@ def check(pdf: bytes, roots: bytes, *, lists: Iterable[bytes] = (), now: datetim
         title = str(reader.trailer_view["/Info"]["/Title"])
     if at is None or at.utcoffset() is None:
         raise Untrusted(Reason.MALFORMED, "time")
-    believed = published.certificates(roots)
+    believed = certificates(roots)
     with _reading():  # a certificate is read bit by bit
         trust, print_ = Trust(believed, (signer, *others)), thumbprint(signer)
     if {*map(thumbprint, others)} != {*trust.chain(print_)} - {*map(thumbprint, believed)}:

@@ -86,7 +86,7 @@ def parse(raw: bytes) -> x509.CertificateRevocationList:
     try:
         found = x509.load_pem_x509_crl(raw) if raw.startswith(b"-----") else x509.load_der_x509_crl(raw)
         _ = found.issuer, found.last_update_utc  # read when asked for: whoever reads on must not be surprised
-    except (ValueError, x509.InvalidVersion):
+    except (ValueError, TypeError, x509.InvalidVersion):
         raise Untrusted(Reason.BAD_LIST, "not a revocation list") from None
     if not found.public_bytes(Encoding.DER).endswith(b"\0" + found.signature):
         raise Untrusted(Reason.BAD_LIST, "a signature that is not whole octets")  # the same list in another spelling

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pki.path import Trust
-from rx_flow.crypto.pki.profile import thumbprint
+from rx_flow.crypto.pki.profile import certificates, thumbprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ def believe(roots: bytes, enclosed: Enclosed) -> Trust:
     `Untrusted`: BAD_CERTIFICATE or BAD_LIST for a file that is not what its name says or that no authority here has
     signed, UNTRUSTED_CHAIN for one that does not lead to the root, STATUS_UNDETERMINABLE where a list is missing.
     """
-    trust = Trust(_certificates(roots), ())
+    trust = Trust(certificates(roots), ())
     named = {**enclosed.authorities, **enclosed.leaves}
     found = {}
     for name, pem in named.items():
-        certificate, *others = _certificates(pem)
+        certificate, *others = certificates(pem)
         if others or thumbprint(certificate) != name or _pem(certificate) != pem:
             raise Untrusted(Reason.BAD_CERTIFICATE, name)
         found[name] = certificate
@@ -75,16 +75,6 @@ def believe(roots: bytes, enclosed: Enclosed) -> Trust:
     if {*trust.lists} != used:
         raise Untrusted(Reason.STATUS_UNDETERMINABLE, "no revocation list")
     return trust
-
-
-def _certificates(pem: bytes) -> list[x509.Certificate]:
-    try:
-        found = x509.load_pem_x509_certificates(pem)
-        for one in found:  # some of it is read when asked for: whoever reads on must not be surprised
-            _ = one.issuer, one.subject, one.serial_number, one.not_valid_before_utc, one.not_valid_after_utc
-    except (ValueError, x509.InvalidVersion):
-        raise Untrusted(Reason.BAD_CERTIFICATE, "not a certificate") from None
-    return found
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

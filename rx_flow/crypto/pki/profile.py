@@ -104,6 +104,22 @@ class OpenKey:
     public: PublicKey
 
 
+def certificates(body: bytes) -> list[x509.Certificate]:
+    """
+    Return the certificates in PEM, or the one in DER; `Untrusted(BAD_CERTIFICATE)` for anything else.
+    """
+    try:
+        pem = body.startswith(b"-----")
+        found = x509.load_pem_x509_certificates(body) if pem else [x509.load_der_x509_certificate(body)]
+        for one in found:  # some of it is read when asked for: whoever reads on must not be surprised
+            _ = one.issuer, one.subject, one.not_valid_before_utc, one.not_valid_after_utc
+            if one.serial_number <= 0:  # RFC 5280 §4.1.2.2
+                raise Untrusted(Reason.BAD_CERTIFICATE, "a serial number that is none")
+    except (ValueError, TypeError, x509.InvalidVersion):  # TypeError: a name that is a string of bits
+        raise Untrusted(Reason.BAD_CERTIFICATE, "not a certificate") from None
+    return found
+
+
 def thumbprint(certificate: x509.Certificate) -> str:
     """
     Return `x5t#S256`: SHA-256 of the certificate's DER, base64url (RFC 7515 §4.1.8).

@@ -84,18 +84,6 @@ def read(body: bytes) -> Index:
         raise Untrusted(Reason.MALFORMED, "the table of contents") from None
 
 
-def certificates(body: bytes) -> list[x509.Certificate]:
-    """
-    Return the certificates in PEM, or the one in DER; `Untrusted(BAD_CERTIFICATE)` for anything else.
-    """
-    try:
-        if body.startswith(b"-----"):
-            return x509.load_pem_x509_certificates(body)
-        return [x509.load_der_x509_certificate(body)]
-    except (ValueError, x509.InvalidVersion):
-        raise Untrusted(Reason.BAD_CERTIFICATE, "not a certificate") from None
-
-
 def authority(trust: Trust, name: str) -> bytes | None:
     """
     Return the DER of an authority's certificate by the name of its files, or None.
