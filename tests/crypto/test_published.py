@@ -112,6 +112,16 @@ def test_whatever_byte_of_a_certificate_is_altered_it_is_one_or_none(house: Hous
     assert reasons == {Reason.BAD_CERTIFICATE}
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_a_serial_number_below_zero_is_none(house: House) -> None:
+    raw = bytearray(house.trust.certificates[house.doctor.thumbprint].public_bytes(Encoding.DER))
+    place = raw.index(b"\xa0\x03\x02\x01\x02") + 7  # behind the version: tag, length, and the first of its bytes
+    raw[place] = 0x80
+
+    with pytest.raises(Untrusted, match="a serial number that is none"):
+        certificates(bytes(raw))
+
+
 def test_several_roots_have_several_names(tmp_path: Path) -> None:
     one, two = root("one"), root("two")
     pem = b"".join(each[1].public_bytes(Encoding.PEM) for each in (one, two))
