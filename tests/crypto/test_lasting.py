@@ -17,7 +17,7 @@ from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.packages import add_recipient, open_package, seal
 from rx_flow.crypto.pki import issuing, register
 from rx_flow.crypto.pki.issuing import Kind, Who
-from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.path import Trust, suites_of_roots
 from rx_flow.crypto.pki.profile import Purpose, describe, thumbprint
 from rx_flow.crypto.pki.status import Answer, Seen
 from rx_flow.crypto.suites import p256, pq
@@ -164,3 +164,14 @@ def test_a_house_without_second_keys_is_not_believed_where_they_are_asked_for(la
     strict = Trust(both, known, lists, accepts=["pq"])
     with pytest.raises(Untrusted, match="suite_not_accepted"):
         verify_document(raw, strict, SEEN)
+
+
+def test_the_suite_is_off_until_somebody_asks_for_it(lasting: House, house: House) -> None:
+    """A folder of keys made without a word has no such key, and who goes by its root believes none."""
+    known = [*lasting.trust.certificates.values(), *lasting.trust.authorities.values()]
+    lists = [path.read_bytes() for path in sorted((lasting.folder / "lists").glob("*.crl"))]
+    both = Trust((*house.trust.roots, *lasting.trust.roots), known, lists, accepts=suites_of_roots(house.folder))
+
+    assert suites_of_roots(house.folder) == ("p256",)
+    assert not any(suites.PQ.owns(describe(one).public) for one in house.trust.certificates.values())
+    assert refusal(written(lasting.doctor), both) is R.SUITE_NOT_ACCEPTED
