@@ -24,9 +24,7 @@ from rx_flow.config import Directory, Institution, Kind, Mode, Settings
 from rx_flow.record.schema import upgrade
 
 Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the folder of databases"))]
-Keys = Annotated[
-    Path | None, typer.Option("--keys", help=tr("密钥目录", "the folder of keys; DATA/keys or ./keys if none"))
-]
+Keys = Annotated[Path | None, typer.Option("--keys", help=sites.KEYS_HELP)]
 Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 Host = Annotated[str, typer.Option(help=tr("监听地址", "the address to listen on"))]
 

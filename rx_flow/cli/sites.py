@@ -15,6 +15,10 @@ from rx_flow.config import Directory, Institution, Kind
 from rx_flow.record.database import Database
 from rx_flow.record.schema import heads
 
+KEYS_HELP = tr(
+    "密钥目录；默认为数据目录下的 keys，没有则为 ./keys", "the folder of keys; DATA/keys or else ./keys if none"
+)
+
 
 def keys_of(data: Path, keys: Path | None = None) -> Path:
     """Return the folder of keys: the one named, else the data folder's own, else `keys` here."""

@@ -32,9 +32,7 @@ from rx_flow.settlement.quotes import Step
 app = typer.Typer(no_args_is_help=True, help=tr("工作人员的签名 PIN。", "The PINs of staff."))
 
 Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the folder of databases"))]
-Keys = Annotated[
-    Path | None, typer.Option("--keys", help=tr("密钥目录", "the folder of keys; DATA/keys or ./keys if none"))
-]
+Keys = Annotated[Path | None, typer.Option("--keys", help=sites.KEYS_HELP)]
 Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 
 

@@ -4,79 +4,26 @@ An auditor's evening: verify, export, hand on a bundle, verify it elsewhere; and
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import csv
 import io
 import json
 import shutil
-import sqlite3
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
-from sqlalchemy import Connection
+from signed_log import AREA, NOW, RX, append, faults, log_of, made, sql, told, turn
 from test_commands import run
-from walking import PHARMACY, available, rx_of, step
 
-from rx_flow.config import log_domain
-from rx_flow.crypto.keyrings.ring import Keyring
-from rx_flow.crypto.pki.authority import development_passphrase
 from rx_flow.evidence import container
-from rx_flow.record import audit
-from rx_flow.record.audit import Entry, Origin
-from rx_flow.record.database import Database
-from rx_flow.record.log.leader import Alone
-from rx_flow.record.log.sequencer import Sequencer
-
-ROOT = Path(__file__).resolve().parents[2]
-PLATFORM, AREA = "C35990000001", "350100"
-RX = rx_of(1)
-NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
-PATIENT = "5e" * 32
-
-
-def _walk(tx: Connection) -> None:
-    """Two prescriptions, one of them a known patient's, and what nobody wants in a spreadsheet."""
-    for n in (1, 2):
-        available(tx, rx_of(n))
-        step(tx, rx_of(n), "claim", PHARMACY)
-    origin = Origin(PLATFORM, "ab" * 16, personal=((audit.PATIENT, PATIENT),))
-    for n in range(300):
-        purpose = "=HYPERLINK(1)" if n == 0 else "read"
-        entry = Entry(
-            NOW + timedelta(minutes=n), origin if n < 2 else Origin(PLATFORM, ""), PHARMACY, "open", RX, purpose=purpose
-        )
-        audit.append(tx, entry)
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder in which the platform has recorded and signed."""
-    folder = tmp_path_factory.mktemp("house")
-    assert (
-        run(
-            "keys",
-            "init",
-            "--keys",
-            str(folder / "keys"),
-            "--participants",
-            str(ROOT / "scripts/rig/participants.toml"),
-        ).returncode
-        == 0
-    )
-    assert run("migrate", "--data", str(folder), "--keys", str(folder / "keys")).returncode == 0
-    db = Database.open(f"sqlite:///{folder / PLATFORM}.db")
-    db.run(_walk)
-    keyring = Keyring.load(folder / "keys" / PLATFORM, development_passphrase(folder / "keys"))
-    signers = {name: keyring.log_key(name) for name in keyring.log_names}
-    sequencer = Sequencer(db, signers, log_domain(PLATFORM), folder / "guards" / PLATFORM, lambda: NOW, leader=Alone())
-    asyncio.run(sequencer.turn())
-    db.close()
-    return folder
+    return made(tmp_path_factory.mktemp("house"))
 
 
 @pytest.fixture
@@ -85,32 +32,12 @@ def copy(house: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def told(folder: Path, *more: str) -> tuple[int, dict[str, Any]]:
-    done = run("audit", "verify", "--data", str(folder), "--json", *more)
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
-
-
-def faults(found: dict[str, Any]) -> set[str]:
-    return {one["fault"] for log in found["logs"] for one in log["findings"]}
-
-
-def sql(folder: Path, *statements: str) -> None:
-    """Change the platform's database as somebody with the file and a shell would."""
-    with contextlib.closing(sqlite3.connect(folder / f"{PLATFORM}.db")) as db:
-        for name in ("audit_entry_not_changed", "audit_entry_not_removed", "document_not_changed"):
-            db.execute(f"DROP TRIGGER {name}")
-        for one in statements:
-            db.execute(one)
-        db.commit()
-
-
 def test_a_log_as_it_was_written_is_verified_and_says_what_was_not_checked(house: Path) -> None:
     status, found = told(house)
     assert (status, found["verified"], faults(found)) == (0, True, set())
-    log = next(one for one in found["logs"] if one["log"].endswith(AREA))
+    log = log_of(found, AREA)
     assert (log["size"], log["checked"]["entries"], log["checked"]["chains"]) == (308, 308, 2)
-    assert log["not_checked"]["quorum"] == "no_quorum"
+    assert log["not_checked"]["quorum"] == "never_witnessed"
     shown = run("audit", "verify", "--data", str(house))
     assert shown.returncode == 0
     assert "not checked" in shown.stdout
@@ -151,24 +78,12 @@ def test_a_history_that_was_rewritten_whole_is_seen_by_who_kept_a_checkpoint(
         "DELETE FROM log_leaf",
     )
     shutil.rmtree(copy / "guards")
-    _sign_again(copy)
+    append(copy, "early", NOW - timedelta(days=1))
+    turn(copy, AREA)
     assert told(copy)[0] == 0
     status, found = told(copy, "--saved", str(kept))
     assert status == 1
     assert faults(found) & {"history_rewritten", "log_shrank"}
-
-
-def _sign_again(folder: Path) -> None:
-    db = Database.open(f"sqlite:///{folder / PLATFORM}.db")
-    db.run(
-        lambda tx: audit.append(tx, Entry(NOW - timedelta(days=1), Origin(PLATFORM, ""), PHARMACY, "early", rx_of(7)))
-    )
-    keyring = Keyring.load(folder / "keys" / PLATFORM, development_passphrase(folder / "keys"))
-    signers = {AREA: keyring.log_key(AREA)}
-    asyncio.run(
-        Sequencer(db, signers, log_domain(PLATFORM), folder / "guards" / PLATFORM, lambda: NOW, leader=Alone()).turn()
-    )
-    db.close()
 
 
 def test_a_log_as_files_is_verified_without_any_database(house: Path, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the data 
 Site = Annotated[
     str, typer.Option("--site", help=tr("机构代码，默认为流转平台", "whose log: a code; the platform's if none"))
 ]
-Keys = Annotated[Path | None, typer.Option("--keys", help=tr("密钥目录", "the folder of keys; DATA/keys if none"))]
+Keys = Annotated[Path | None, typer.Option("--keys", help=sites.KEYS_HELP)]
 Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 Json = Annotated[bool, typer.Option("--json", help=tr("每行一条 JSON", "one JSON entry a line"))]
 Since = Annotated[str | None, typer.Option(help=tr("起始时间（含）", "from this day or time on (Shanghai)"))]

@@ -17,10 +17,11 @@ from rich.progress import Progress
 from sqlalchemy import Connection
 
 from rx_flow.cli import sites
+from rx_flow.cli.auditing.asking import Data, Keys, Url
 from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.auditing.tables import FORMATS
 from rx_flow.cli.auditing.trusting import province, trusting
-from rx_flow.cli.auditing.verify import Data, Keys, Url, read_policy
+from rx_flow.cli.auditing.verify import read_policy
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import progress as under_way
 from rx_flow.cli.trouble import Trouble

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from rx_flow.app import open_keys
 from rx_flow.auth.log import parties
 from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
+from rx_flow.cli.auditing.asking import Data, Keys, Url
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
@@ -24,15 +26,13 @@ from rx_flow.config import Institution, Kind, Settings, log_domain, read_guards
 from rx_flow.law.standing import SHANGHAI, Actor
 from rx_flow.platform.log import readers, reading
 from rx_flow.platform.log.reading import Listed
-from rx_flow.record.log import epochs
+from rx_flow.record.log import epochs, store
 from rx_flow.record.log.guard import alarms, relieve
+from rx_flow.record.log.store import FIRST_EPOCH
 from rx_flow.tlog import policy
 from rx_flow.tlog.note import Key
 from rx_flow.tlog.policy import Policy
 
-Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the data folder of the services"))]
-Keys = Annotated[Path | None, typer.Option("--keys", help=tr("密钥目录", "the folder of keys; DATA/keys if none"))]
-Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 Json = Annotated[bool, typer.Option("--json", help=tr("输出 JSON", "as JSON"))]
 
 STATUS = tr(
@@ -42,8 +42,10 @@ STATUS = tr(
     "Example: rx-flow audit status --data data",
 )
 VKEY = tr(
-    "以签名便笺格式打印日志与见证人的验证密钥；--policy 打印完整的见证策略文件。\n\n例：rx-flow audit vkey --data data",
-    "Print the verifier keys of logs and witnesses in the note format; with --policy, the whole tlog-policy file.\n\n"
+    "以签名便笺格式打印日志（每个来源名）与见证人的验证密钥；--policy 打印完整的见证策略文件。\n\n"
+    "例：rx-flow audit vkey --data data --policy",
+    "Print the verifier keys of logs, under every origin, and of witnesses in the note format; with --policy, the "
+    "whole tlog-policy file.\n\n"
     "Example: rx-flow audit vkey --data data --policy",
 )
 NEW_ORIGIN = tr(
@@ -141,17 +143,42 @@ def vkey(
     *,
     data: Data = Path("data"),
     keys: Keys = None,
+    database_url: Url = None,
     as_policy: Annotated[bool, typer.Option("--policy", help=tr("见证策略文件", "as a tlog-policy file"))] = False,
 ) -> None:
-    """Print verifier keys, a line each: first the logs', then the witnesses'."""
-    me, folder, _ = _here(data, keys, None)
+    """Print verifier keys, a line each: first the logs', of every epoch, then the witnesses'."""
+    me, folder, _ = _here(data, keys, database_url)
     trusted = _policy(folder, me, data, keys)
-    if as_policy:
-        typer.echo(policy.dump(trusted).decode(), nl=False)
+    every = _every_key(folder, me, _epochs(data, me, database_url, keys))
+    if not as_policy:
+        for key in [*every, *trusted.witnesses.values()]:
+            typer.echo(str(key))
         return
-    every: list[Key] = [*trusted.logs, *trusted.witnesses.values()]
-    for key in every:
-        typer.echo(str(key))
+    newest = {key.public: key for key in every}
+    typer.echo(policy.dump(replace(trusted, logs=tuple(newest.values()))).decode(), nl=False)
+    if earlier := [key for key in every if key not in newest.values()]:
+        typer.echo("# Earlier origins under the same keys; a policy names a key once. To verify one of them exported,")
+        typer.echo("# put its line in the place of the newer one. 以下为同一密钥的旧来源名，策略中一个密钥只能写一次。")
+        for key in earlier:
+            typer.echo(f"# log {key}")
+
+
+def _epochs(data: Path, me: Institution, url: str | None, keys: Path | None) -> dict[str, int]:
+    """The newest epoch of every log; nothing, and that is said, where there is no database to ask."""
+    if url is None and not (data / f"{me.code}.db").is_file():
+        typer.echo(tr("没有数据库：只有最初的来源名", "no database: the first origins alone"), err=True)
+        return {}
+    with sites.opened(data, me.code, url=url, keys=keys) as db:
+        return {name: epoch for name, (epoch, _) in db.look(store.heads).items()}
+
+
+def _every_key(folder: Path, me: Institution, newest: dict[str, int]) -> list[Key]:
+    return [
+        key
+        for name in parties.log_names(folder, me.code)
+        for epoch in range(FIRST_EPOCH, newest.get(name, FIRST_EPOCH) + 1)
+        for key in parties.log_keys(folder, me.code, name, epoch)
+    ]
 
 
 def new_origin(

@@ -1,9 +1,10 @@
 """
-By which keys a site's own log is judged where no policy is given: its own, and those of the province's witnesses.
+By which keys a site's own log is judged: those of a given policy, or its own with the province's witnesses.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -11,10 +12,11 @@ from sqlalchemy import Connection
 from rx_flow.auth.log import parties
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
-from rx_flow.config import Directory
+from rx_flow.config import Directory, log_domain
 from rx_flow.platform.log import reading
-from rx_flow.record.log import checkpoints
-from rx_flow.record.log.store import Log
+from rx_flow.record.log import checkpoints, store
+from rx_flow.record.log.store import FIRST_EPOCH, Log
+from rx_flow.tlog.note import Key
 from rx_flow.tlog.policy import NONE, Policy
 
 
@@ -28,6 +30,25 @@ def province(keys: Path, known: Directory, code: str, log: Log) -> Policy:
     return parties.chosen(keys, known, logs)[0]
 
 
+def given(policy: Policy, code: str, log: Log) -> Policy:
+    """
+    Return a policy for one epoch of a platform's log: of its keys, those that the policy names for any epoch of it.
+
+    A policy names a public key once (c2sp.org/tlog-policy), and a log keeps its key when it begins a new origin.
+    """
+    first = store.origin_of(log_domain(code), log.name, FIRST_EPOCH)
+    here = store.origin_of(log_domain(code), log.name, log.epoch)
+    mine = (key for key in policy.logs if key.name == first or key.name.removeprefix(f"{first}/").isdigit())
+    return replace(policy, logs=tuple(Key(here, key.kind, key.public) for key in mine))
+
+
+def bare(policy: Policy) -> Policy:
+    """
+    Return the policy of the same logs that asks for no witness.
+    """
+    return Policy(logs=policy.logs, quorum=NONE)
+
+
 def trusting(tx: Connection, log: Log, whole: Policy) -> Policy:
     """
     Return `whole` where the newest checkpoint has its quorum; else a policy that asks for no witness.
@@ -35,6 +56,4 @@ def trusting(tx: Connection, log: Log, whole: Policy) -> Policy:
     The witnesses are a few seconds behind the log: that alone is nothing wrong.
     """
     newest = checkpoints.last(tx, log.name, log.epoch)
-    if newest is not None and reading.is_witnessed(newest, whole):
-        return whole
-    return Policy(logs=whole.logs, quorum=NONE)
+    return whole if newest is not None and reading.is_witnessed(newest, whole) else bare(whole)

@@ -4,28 +4,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Any
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 from sqlalchemy import Connection
 
 from rx_flow.app import comparison, open_keys
 from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
-from rx_flow.cli.auditing.trusting import province, trusting
-from rx_flow.cli.auditing.words import CHAINS, ROWS, say
+from rx_flow.cli.auditing.asking import Data, Keys, Site, Url
+from rx_flow.cli.auditing.saved import Saved
+from rx_flow.cli.auditing.saved import read as read_saved
+from rx_flow.cli.auditing.trusting import bare, given, province
+from rx_flow.cli.auditing.verdict import Verdict, conclude
+from rx_flow.cli.auditing.words import CHAINS, LOG_GONE, NEVER_WITNESSED, OTHER_LOG, OTHERS, ROWS, UNSIGNED, say
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import progress as under_way
-from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
-from rx_flow.config import Kind, Settings, log_domain
+from rx_flow.config import Kind, Settings, log_domain, read_guards
 from rx_flow.evidence import container, logged
 from rx_flow.evidence.faults import Unproven
 from rx_flow.law.standing import Actor
@@ -34,40 +34,20 @@ from rx_flow.record.log import checkpoints, store
 from rx_flow.record.log.chains import Chains
 from rx_flow.record.log.comparing import Found, nobody
 from rx_flow.record.log.files import fetching
+from rx_flow.record.log.guard import Guard, RolledBack, guard_of
 from rx_flow.record.log.nightly import Pace, Result, record
-from rx_flow.record.log.store import Log
+from rx_flow.record.log.store import FIRST_EPOCH, Log
 from rx_flow.tlog import checkpoint, note, policy
-from rx_flow.tlog.faults import Broken
-from rx_flow.tlog.policy import Policy
-from rx_flow.tlog.report import Check, NotVerified, Report, Why
+from rx_flow.tlog.faults import Broken, Fault
+from rx_flow.tlog.policy import NONE, Policy
+from rx_flow.tlog.report import Check, NotVerified, Why
+from rx_flow.tlog.tiles import CHECKPOINT
 from rx_flow.tlog.verify import Ask, Fetch, verify
 
 SAVED_MAX = 1_000  # checkpoints of our own that are compared: evenly taken from all that were ever signed
 
-Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the data folder of the services"))]
-Keys = Annotated[Path | None, typer.Option("--keys", help=tr("密钥目录", "the folder of keys; DATA/keys if none"))]
-Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
+Each: TypeAlias = Callable[[int, bytes], None]
 Json = Annotated[bool, typer.Option("--json", help=tr("输出 JSON", "as JSON"))]
-
-
-@dataclass(slots=True)
-class Verdict:
-    """
-    What came of one log: how much of what was checked, what was not and why, and what is wrong.
-    """
-
-    log: str
-    size: int = 0
-    witnessed: int | None = None  # the size that a quorum has cosigned
-    checked: dict[str, int] = field(default_factory=dict)
-    not_checked: dict[str, str] = field(default_factory=dict)
-    findings: list[tuple[str, str]] = field(default_factory=list)  # a stable word, and where
-    found: int = 0
-
-    def find(self, what: str, where: str) -> None:
-        """Keep what is wrong."""
-        self.findings.append((what, where))
-        self.found += 1
 
 
 def check(
@@ -92,7 +72,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Verify every log, say what was and was not checked, and exit with 1 if anything is wrong."""
-    kept = _kept(saved)
+    kept = read_saved(saved)
     with Progress(console=under_way(), transient=True, disable=as_json) as progress:
         if tree is not None or bundle is not None:
             if policy_file is None:
@@ -101,13 +81,13 @@ def check(
             verdicts = [_bundle(bundle, trusted)] if bundle else [_tree(tree or Path(), trusted, kept, progress)]
         else:
             verdicts = _database(data, keys, database_url, policy_file=policy_file, kept=kept, progress=progress)
-    _print(verdicts, as_json=as_json)
+    conclude(verdicts, as_json=as_json)
 
 
 def compare(
     *,
     data: Data = Path("data"),
-    site: str = "",
+    site: Site = "",
     documents: Annotated[
         bool,
         typer.Option(
@@ -139,7 +119,7 @@ def compare(
         verdict.checked[ROWS] = result.looked_at = pace.count
         by = Actor(me.code, me.kind.role, me.code)
         db.run(record, by, result, night=None, now=utc_now())
-    _print([verdict], as_json=as_json)
+    conclude([verdict], as_json=as_json)
 
 
 def _database(
@@ -148,35 +128,38 @@ def _database(
     url: str | None,
     *,
     policy_file: Path | None,
-    kept: list[bytes],
+    kept: Saved,
     progress: Progress,
 ) -> list[Verdict]:
     """Every log of the platform, epoch by epoch, then the rows."""
     known = sites.directory(data, keys)
+    folder = sites.keys_of(data, keys)
     platform = sites.only(known, Kind.PLATFORM)
-    domain = log_domain(platform.code)
-    given = None if policy_file is None else read_policy(policy_file)
+    asked = None if policy_file is None else read_policy(policy_file)
+    guards = read_guards(Settings(platform.code, url or sites.database_url(data, platform.code), folder))
     verdicts: list[Verdict] = []
 
     def look(tx: Connection) -> None:
         for name in store.names(tx):
             chains = Chains(name)
-            for epoch in reversed(store.epochs(tx, name)):
+            each = None if name == store.CHECKPOINTS else chains.take
+            newest, *_ = epochs = store.epochs(tx, name)
+            for epoch in reversed(epochs):
                 log = store.load(tx, name, epoch)
                 assert log is not None  # noqa: S101  it was listed in this transaction
-                whole = given or province(sites.keys_of(data, keys), known, platform.code, log)
-                trusted = given or trusting(tx, log, whole)
-                history = [*kept, *_signed(tx, name, epoch)]
-                ask = chains if name != store.CHECKPOINTS else None
-                verdict = Verdict(log.origin)
-                _verify(verdict, fetching(tx, log), trusted, history=history, chains=ask, progress=progress)
-                _witnesses(verdict, tx, log, whole)
+                whole = given(asked, platform.code, log) if asked else province(folder, known, platform.code, log)
+                verdict = Verdict(log.origin, size=log.size)
                 verdicts.append(verdict)
-            _close(verdicts[-1], chains) if name != store.CHECKPOINTS else None
-        rows = Verdict(f"{domain} {say(ROWS)}", checked={ROWS: 1})
-        for one in comparison(Kind.PLATFORM)(tx, None, nobody):
-            _row(rows, one)
-        verdicts.append(rows)
+                if _unsigned(tx, log, guard_of(guards, name, epoch), kept):
+                    _not_yet(verdict, tx, log, each)
+                    continue
+                history = [*kept.of(log.origin), *_signed(tx, name, epoch)]
+                _verify(verdict, fetching(tx, log), bare(whole), history=history, each=each, progress=progress)
+                _witnesses(verdict, tx, log, whole, due=asked is not None and epoch == newest)
+            if each is not None:
+                _close(verdicts[-1], chains)
+        verdicts.extend(_gone(kept, verdicts))
+        verdicts.append(_rows(tx, f"{log_domain(platform.code)} {say(ROWS)}"))
 
     with sites.opened(data, platform.code, url=url, keys=keys) as db:
         db.look(look)
@@ -185,7 +168,48 @@ def _database(
     return verdicts
 
 
-def _tree(tree: Path, trusted: Policy, kept: list[bytes], progress: Progress) -> Verdict:
+def _unsigned(tx: Connection, log: Log, guard: Guard, kept: Saved) -> bool:
+    """
+    Say whether nothing of an epoch was ever signed, and nothing had to be.
+
+    So it is as `audit new-origin` leaves it: its first entry alone, until the platform's next turn. Nobody may know
+    better: neither the record of what was signed, which is kept outside of the database, nor a saved checkpoint.
+    """
+    if log.size > int(log.epoch > FIRST_EPOCH) or kept.of(log.origin):
+        return False
+    try:
+        return checkpoints.last(tx, log.name, log.epoch) is None and guard.last() is None
+    except RolledBack:  # it cannot be read: then it does not speak for the log
+        return False
+
+
+def _not_yet(verdict: Verdict, tx: Connection, log: Log, each: Each | None) -> None:
+    for what in (Check.LOG_SIGNATURE, Check.QUORUM, Check.ROOT):
+        verdict.skip(what, UNSIGNED)
+    for index, entry in enumerate(store.bodies(tx, log, 0, log.size)):
+        if each is not None:
+            each(index, entry)
+
+
+def _gone(kept: Saved, verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """A log of which somebody holds a checkpoint, and which is not there."""
+    found = []
+    for origin, files in kept.besides(*(one.log for one in verdicts)).items():
+        verdict = Verdict(origin)
+        for file in files:
+            verdict.find(LOG_GONE, file)
+        found.append(verdict)
+    return found
+
+
+def _rows(tx: Connection, title: str) -> Verdict:
+    rows = Verdict(title, checked={ROWS: 1})
+    for one in comparison(Kind.PLATFORM)(tx, None, nobody):
+        _row(rows, one)
+    return rows
+
+
+def _tree(tree: Path, trusted: Policy, kept: Saved, progress: Progress) -> Verdict:
     """One exported log, from its files alone."""
 
     def fetch(path: str) -> bytes | None:
@@ -202,7 +226,11 @@ def _tree(tree: Path, trusted: Policy, kept: list[bytes], progress: Progress) ->
     verdict = Verdict(origin or str(tree))
     name = next((part for part in reversed(origin.split("/")) if len(part) == len("350100") and part.isdigit()), "")
     chains = Chains(name) if name else None
-    _verify(verdict, fetch, trusted, history=kept, chains=chains, progress=progress)
+    each = None if chains is None else chains.take
+    _verify(verdict, fetch, trusted, history=kept.of(origin), each=each, progress=progress)
+    if others := sum(map(len, kept.besides(origin).values())):
+        verdict.others = others
+        verdict.skip(OTHERS, OTHER_LOG)
     if chains is not None:
         _close(verdict, chains)
     verdict.not_checked[ROWS] = Why.NOT_ASKED
@@ -213,7 +241,9 @@ def _bundle(path: Path, trusted: Policy) -> Verdict:
     """Entries of a log, each with its proof."""
     verdict = Verdict(str(path))
     try:
-        judged = logged.judge(container.unpack(path.read_bytes()), trusted)
+        members = container.unpack(path.read_bytes())
+        judged = logged.judge(members, trusted)
+        signed = trusted.verify(members[CHECKPOINT], origin=judged.origin)
     except OSError:
         raise Trouble("not_found", tr("找不到证据包", "no such bundle"), str(path)) from None
     except (Unproven, Broken) as broken:
@@ -222,6 +252,11 @@ def _bundle(path: Path, trusted: Policy) -> Verdict:
     verdict.log, verdict.size = judged.origin, judged.size
     verdict.checked.update(judged.checked)
     verdict.not_checked = {CHAINS: Why.NOT_ASKED, ROWS: Why.NOT_ASKED}
+    if trusted.quorum == NONE:
+        verdict.skip(Check.QUORUM, Why.NO_QUORUM)
+    else:
+        verdict.done(Check.QUORUM, len(signed.cosigned))
+        verdict.witnessed = judged.size
     return verdict
 
 
@@ -231,7 +266,7 @@ def _verify(
     trusted: Policy,
     *,
     history: Iterable[bytes],
-    chains: Chains | None,
+    each: Each | None,
     progress: Progress,
 ) -> None:
     """Let the log's own verifier work, and take over what it says."""
@@ -240,30 +275,20 @@ def _verify(
     def done(entries: int, whole: int) -> None:
         progress.update(task, completed=entries, total=whole)
 
-    each: Callable[[int, bytes], None] | None = None if chains is None else chains.take
-    ask = Ask(saved=tuple(history), each=each, progress=done)
     try:
-        report = verify(fetch, trusted, ask)
+        report = verify(fetch, trusted, Ask(saved=tuple(history), each=each, progress=done))
     except NotVerified as broken:
         report = broken.report
-    _take(verdict, report)
+    verdict.take(report)
 
 
-def _take(verdict: Verdict, report: Report) -> None:
-    verdict.size = 0 if report.checkpoint is None else report.checkpoint.size
-    for what, count in report.checked.items():
-        if what is not Check.EACH_ENTRY:
-            verdict.checked[what] = count
-    for what, why in report.not_checked.items():
-        if what is not Check.EACH_ENTRY:
-            verdict.not_checked[what] = why
-    verdict.findings += [(one.fault, one.where) for one in report.findings]
-    verdict.found += report.found
+def _witnesses(verdict: Verdict, tx: Connection, log: Log, whole: Policy, *, due: bool) -> None:
+    """
+    Verify the cosignatures that are kept, and judge the quorum by the newest checkpoint that has it.
 
-
-def _witnesses(verdict: Verdict, tx: Connection, log: Log, whole: Policy) -> None:
-    """Verify the cosignatures that are kept; how far a quorum has come may be a few seconds behind the log."""
-    for one in reversed(checkpoints.cosigned(tx, log.name, log.epoch)):
+    The witnesses may be a few seconds behind. Where a quorum is `due` and no checkpoint has it, that is a finding.
+    """
+    for one in reversed(checkpoints.cosigned(tx, log.name, log.epoch, count=SAVED_MAX)):
         try:
             found = checkpoint.verify(one.note, whole.logs, witnesses=whole.witnesses.values())
         except Broken as broken:
@@ -271,8 +296,11 @@ def _witnesses(verdict: Verdict, tx: Connection, log: Log, whole: Policy) -> Non
             continue
         if is_witnessed(one, whole):
             verdict.witnessed = one.size
-            verdict.not_checked.pop(Check.QUORUM, None)
-            verdict.checked[Check.QUORUM] = len(found.cosigned)
+            verdict.done(Check.QUORUM, len(found.cosigned))
+    if verdict.witnessed is None and whole.quorum != NONE:
+        verdict.skip(Check.QUORUM, NEVER_WITNESSED)
+        if due:
+            verdict.find(Fault.QUORUM_NOT_MET, tr("没有任何检查点达到法定数", "no checkpoint has the quorum"))
 
 
 def _close(verdict: Verdict, chains: Chains) -> None:
@@ -305,49 +333,3 @@ def read_policy(path: Path) -> Policy:
         raise Trouble(
             "malformed", tr("策略文件无法使用", "the policy file cannot be used"), f"{path}: {fault}"
         ) from None
-
-
-def _kept(folder: Path | None) -> list[bytes]:
-    if folder is None:
-        return []
-    return [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()]
-
-
-def _print(verdicts: list[Verdict], *, as_json: bool) -> None:
-    """Print what came of it; exit 1 where anything is wrong."""
-    wrong = any(one.found for one in verdicts)
-    if as_json:
-        typer.echo(json.dumps({"verified": not wrong, "logs": [_plain(one) for one in verdicts]}, ensure_ascii=False))
-        raise typer.Exit(int(wrong))
-    for one in verdicts:
-        shown = Table(tr("检查", "check"), tr("数量", "count"), tr("结果", "result"), title=_title(one))
-        for what, count in one.checked.items():
-            shown.add_row(say(what), str(count), "[green]✓[/]" if not one.found else "")
-        for what, why in one.not_checked.items():
-            shown.add_row(say(what), "–", f"[yellow]{tr('未检查', 'not checked')}: {say(why)}[/]")
-        for what, where in one.findings:
-            shown.add_row(f"[red]✗ {say(what)}[/]", "", f"[red]{where}[/]")
-        screen().print(shown)
-        if one.found > len(one.findings):
-            typer.echo(tr(f"另有 {one.found - len(one.findings)} 处", f"and {one.found - len(one.findings)} more"))
-    typer.echo(tr("核验未通过", "NOT verified") if wrong else tr("核验通过", "verified, as far as it was checked"))
-    raise typer.Exit(int(wrong))
-
-
-def _title(one: Verdict) -> str:
-    entries = tr(f"{one.size} 条", f"{one.size} entries")
-    far = one.witnessed
-    seen = "" if far is None else tr(f"，见证至第 {far} 条", f", the first {far} witnessed")
-    return f"{one.log}  {entries}{seen}"
-
-
-def _plain(one: Verdict) -> dict[str, Any]:
-    return {
-        "log": one.log,
-        "size": one.size,
-        "witnessed": one.witnessed,
-        "checked": one.checked,
-        "not_checked": one.not_checked,
-        "findings": [{"fault": what, "where": where} for what, where in one.findings],
-        "found": one.found,
-    }

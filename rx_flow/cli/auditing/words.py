@@ -7,9 +7,12 @@ from __future__ import annotations
 from rx_flow.cli.language import LANGUAGE
 from rx_flow.record.log.chains import Break
 from rx_flow.record.log.comparing import Amiss
+from rx_flow.tlog.faults import Fault
 from rx_flow.tlog.report import Check, Why
 
 CHAINS, ROWS = "chains", "rows"
+OTHERS, OTHER_LOG = "saved_of_others", "other_log"
+UNSIGNED, NEVER_WITNESSED, LOG_GONE = "not_signed_yet", "never_witnessed", "log_gone"
 
 _WORDS: dict[str, tuple[str, str]] = {
     Check.LOG_SIGNATURE: ("日志签名", "the log's signature"),
@@ -25,6 +28,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "disclosures": ("披露的值与承诺相符", "disclosed values match their commitments"),
     CHAINS: ("每张处方的链", "each prescription's chain"),
     ROWS: ("业务数据与日志一致", "business rows agree with the log"),
+    OTHERS: ("其他日志的检查点", "saved checkpoints of other logs"),
+    OTHER_LOG: ("不属于这个日志", "they are not of this log"),
+    UNSIGNED: ("尚未签署过检查点", "no checkpoint has been signed yet"),
+    NEVER_WITNESSED: ("没有检查点达到见证法定数", "no checkpoint was cosigned by a quorum"),
+    LOG_GONE: ("手中有其检查点的日志不在此处", "a log of which a checkpoint was kept is not here"),
+    Fault.QUORUM_NOT_MET: ("联署不足法定数", "fewer than a quorum have cosigned"),
     Why.NOT_ASKED: ("未要求", "not asked for"),
     Why.NONE_SAVED: ("没有保存过的检查点，无法发现历史被改写", "none saved: a rewritten history would not be seen"),
     Why.NO_QUORUM: ("未配置见证策略", "no policy of witnesses given"),

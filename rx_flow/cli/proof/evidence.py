@@ -25,9 +25,7 @@ from rx_flow.platform.vault import Vault
 from rx_flow.record.audit import Origin
 
 Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the data folder of the services"))]
-Keys = Annotated[
-    Path | None, typer.Option("--keys", help=tr("密钥目录", "the folder of keys; DATA/keys or ./keys if none"))
-]
+Keys = Annotated[Path | None, typer.Option("--keys", help=sites.KEYS_HELP)]
 Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 
 EVIDENCE = tr(
