@@ -23,7 +23,7 @@ import typer
 from rx_flow.auth import locks
 from rx_flow.cli import sites
 from rx_flow.cli.language import tr
-from rx_flow.cli.trouble import Trouble
+from rx_flow.cli.trouble import Trouble, install
 from rx_flow.config import PASSPHRASE_CHARACTERS_MIN, Directory, Institution, Person, read_keyring, read_passphrase
 from rx_flow.crypto.errors import WrongPin
 from rx_flow.crypto.keyrings import rotation
@@ -179,9 +179,7 @@ def move(
             finally:
                 token.close()
     except ImportError:
-        raise Trouble(
-            "unfit", tr("需要 python-pkcs11", "this needs python-pkcs11"), "pip install rx-flow[hsm]"
-        ) from None
+        raise Trouble("unfit", tr("需要 python-pkcs11", "this needs python-pkcs11"), install("hsm")) from None
     except ValueError as fault:
         raise Trouble("malformed", tr("令牌地址不正确", "not the address of a token"), str(fault)) from None
     except OSError as fault:

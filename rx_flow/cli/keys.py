@@ -1,5 +1,7 @@
 """
 `rx-flow keys`: a development authority, and keys, passwords and PINs for everybody who takes part.
+
+What is done with keys later is declared in `keyrings` and `revocation`, for whatever authority made them.
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ from rx_flow.crypto.pki import authority
 from rx_flow.crypto.suites import DEFAULT, Name, Suite, named
 from rx_flow.law.standing import Role
 
-app = typer.Typer(no_args_is_help=True, help=tr("开发用证书与密钥。", "Keys and certificates for development."))
+app = typer.Typer(
+    no_args_is_help=True,
+    help=tr(
+        "证书与密钥：为开发建立（init），以及更换、改 PIN、移入令牌、续期、吊销。",
+        "Keys and certificates: made for development by init; rotated, moved into tokens, renewed and revoked by the "
+        "others.",
+    ),
+)
 revocation.add_to(app)
 keyrings.add_to(app)
 

@@ -94,8 +94,11 @@ def _alone(kind: Kind) -> None:
         settings = Settings(me.code, _url(data, me, database_url), folder, mode=mode, urls=_peers(peers))
         if mode == "development" and database_url is None:
             upgrade(settings.database_url, components(kind))
+        at = port or _port(me.url)
+        typer.echo(tr(f"数据目录 {data}；接口文档：", f"data in {data}; pages of the service:"), err=True)
+        typer.echo(f"  {code}  http://{host}:{at}/docs", err=True)
         keep_memory_in(mode)  # before there is a key in it
-        run(build(settings), host=host, port=port or _port(me.url))
+        run(build(settings), host=host, port=at)
 
 
 _EXAMPLES = {

@@ -25,6 +25,14 @@ class Trouble(Exception):  # noqa: N818  It is an answer of a command, not a fau
         self.detail = detail
 
 
+def install(extra: str) -> str:
+    """Return how an extra of this package is installed, from a checkout and as a package."""
+    return tr(
+        f"在源码目录下：pip install -e '.[{extra}]'；作为软件包：pip install 'rx-flow[{extra}]'",
+        f"from a checkout: pip install -e '.[{extra}]'; as a package: pip install 'rx-flow[{extra}]'",
+    )
+
+
 def fail(code: str, title: str, detail: str = "") -> NoReturn:
     """Print the problem on stderr, as JSON where `--json` was asked for, and leave with exit code 1."""
     if "--json" in sys.argv:

@@ -195,7 +195,9 @@ def main() -> None:
         crypto_bench.main(sys.argv[2:])
         return
     if sys.argv[1:2] == ["audit"]:
-        audit_bench.main(as_json="--json" in sys.argv)
+        audit = argparse.ArgumentParser(prog="scripts/bench audit", description=audit_bench.__doc__)
+        audit.add_argument("--json", action="store_true", help="one JSON object")
+        audit_bench.main(as_json=audit.parse_args(sys.argv[2:]).json)
         return
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("what", choices=["lifecycle", "crypto", "audit"])

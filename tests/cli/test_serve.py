@@ -112,7 +112,8 @@ def test_each_kind_runs_alone(house: Path, kind: str) -> None:
         code, said = stop(process)
 
     assert told == {"status": "ok", "code": CODES[kind]}
-    assert (code, said) == (0, "")
+    assert f"{CODES[kind]}  http://127.0.0.1:{port}/docs" in said
+    assert (code, "Traceback" in said) == (0, False)
 
 
 def test_a_port_that_is_taken_is_said(house: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from rx_flow.cli.language import tr
-from rx_flow.cli.trouble import Trouble
+from rx_flow.cli.trouble import Trouble, install
 
 COLUMNS = (
     "index", "at", "occurred_at", "site", "area", "chain", "seq", "rx", "actor", "role", "institution", "on_behalf",
@@ -61,9 +61,7 @@ def as_parquet(entries: Iterable[tuple[int, bytes]]) -> bytes:
     try:
         import duckdb  # noqa: PLC0415  An extra: most never need it.
     except ImportError:
-        raise Trouble(
-            "unfit", tr("需要 duckdb：pip install rx-flow[analytics]", "pip install rx-flow[analytics]"), ""
-        ) from None
+        raise Trouble("unfit", tr("需要 duckdb", "this needs duckdb"), install("analytics")) from None
     columns = ", ".join(f"'{name}': '{_NUMBERS.get(name, 'VARCHAR')}'" for name in COLUMNS)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "entries.ndjson", Path(folder) / "entries.parquet"

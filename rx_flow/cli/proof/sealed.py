@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from rx_flow.cli.language import LANGUAGE, tr
-from rx_flow.cli.trouble import Trouble
+from rx_flow.cli.trouble import Trouble, install
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.evidence.words import reason
 from rx_flow.law.standing import SHANGHAI
@@ -63,5 +63,5 @@ def extra() -> Iterator[None]:
         raise Trouble(
             "pdf_extra_missing",
             tr("生成或核验 PDF 需要可选组件", "PDF needs an extra that is not installed"),
-            "pip install 'rx-flow[pdf]'",
+            install("pdf"),
         ) from missing

@@ -117,7 +117,7 @@ async def read_tile(log: At, level: Level, rest: Rest, request: Request, site: H
 )
 async def read_proof(log: At, index: Number, request: Request, site: Here) -> Response:
     """
-    包含证明（.tlog-proof）。That the entry of this index stands in the log, verifiable offline with the policy alone.
+    收录证明（.tlog-proof）。That the entry of this index stands in the log, verifiable offline with the policy alone.
     """
     logs = _logs(site)
     _, made = await site.db.read(lambda tx: reading.proof(tx, reading.find(tx, log), index, logs.policy))
