@@ -21,7 +21,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rx_flow.auth import freshness, locks, problems, resting, staff, tokens
+from rx_flow.auth import adopting, freshness, locks, problems, resting, staff, tokens
 from rx_flow.auth.log import parties, witness
 from rx_flow.auth.log.nights import Comparison, look, open_nightly
 from rx_flow.auth.log.running import open_logs
@@ -88,14 +88,6 @@ def comparison(kind: Kind) -> Comparison:
     return importlib.import_module(f"rx_flow.{kind}.compared").compare  # type: ignore[no-any-return]  # as each has it
 
 
-TITLES = {
-    Kind.HOSPITAL: "医院处方服务 hospital",
-    Kind.PLATFORM: "电子处方流转平台 platform",
-    Kind.PHARMACY: "定点零售药店服务 pharmacy",
-    Kind.SETTLEMENT: "医保结算服务 settlement",
-}
-
-
 def components(kind: Kind) -> tuple[str, ...]:
     """
     Return the parts of the schema that a site of this kind keeps: for `schema.heads` and `schema.upgrade`.
@@ -123,7 +115,7 @@ def open_keys(settings: Settings) -> tuple[Trust, Keyring]:
     except Missing as fault:
         raise Unfit(str(fault)) from None
     except ImportError:
-        raise Unfit("keys in a token need python-pkcs11: pip install rx-flow[hsm]") from None
+        raise Unfit("keys in a token need python-pkcs11: pip install -e '.[hsm]', or 'rx-flow[hsm]'") from None
     except (OSError, ValueError, Untrusted):
         raise Unfit(f"the keys of {settings.code} in {settings.keys} cannot be read: see keys/README.md") from None
     if settings.mode == "production" and (trust.is_development or keyring.is_development):
@@ -226,6 +218,7 @@ async def running(site: Site, background: Background | None = None) -> AsyncIter
     if background is not None:
         tasks.append(asyncio.create_task(_kept_up(background, site)))
     try:
+        await site.db.transact(adopting.adopt, site, adopting.goes_by(site))
         if site.logs is not None:
             await site.logs.start()
         site.sender.start()
@@ -253,7 +246,7 @@ def create_app(site: Site, mine: Part) -> FastAPI:
             yield
 
     app = FastAPI(
-        title=TITLES[site.kind],
+        title=openapi.TITLES[site.kind],
         description=f"{site.institution.name} {site.institution.name_en} ({site.code})",
         version="1",
         docs_url=None,

@@ -33,6 +33,7 @@ LOG_TERMS = {
     "log_stop": "日志停止编号",
     "log_alarm": "日志告警",
     "log_new_origin": "启用新的日志来源名",
+    "adopt": "启用名录、规则或政策",
     "reconcile": "核对业务数据与日志",
     "grant_reader": "授权审计读取",
     "read_log": "读取审计日志",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import rx_flow
+from rx_flow.auth.adopting import ADOPT
 from rx_flow.auth.log.witness import FIRST, REFUSED
 from rx_flow.auth.telling.sentences import tell
 from rx_flow.auth.telling.templates import wordings
@@ -45,6 +46,7 @@ ROOT = Path(rx_flow.__file__).parent
 # Names that stand for an action in the code, and what they are; whatever else is no literal is listed below.
 NAMED = {
     "READ": READ, "GRANT": GRANT, "FIRST": FIRST, "REFUSED": REFUSED, "ALARM": ALARM, "START": START, "STOP": STOP,
+    "ADOPT": ADOPT,
 }  # fmt: skip
 OF_MODULES = {
     "platform/exporting.py": EXPORT,

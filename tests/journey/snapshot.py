@@ -15,7 +15,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 LOG, NUMBER = "audit_entry", "idx"
 # What follows from the entries by itself, a moment later: an entry's number, tiles, checkpoints, what a witness saw.
 MACHINERY = {"audit_secret", "log", "log_tile", "log_leaf", "log_checkpoint", "log_cosignature", "log_witnessed"}
-ITS_OWN = {"log_start", "log_stop", "witness_new_log"}  # entries about the log
+ITS_OWN = {"log_start", "log_stop", "witness_new_log", "adopt"}  # entries about the log, and of every start
 Row = tuple[Any, ...]
 Rows = dict[tuple[str, str], Counter[Row]]  # by site and table
 

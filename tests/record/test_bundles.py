@@ -88,7 +88,7 @@ async def test_a_bundle_holds_what_was_asked_for_and_each_entry_is_proved(
     await signed(db, tmp_path, 20, 10)
     members = bundle(db, wanted)
     assert numbers(members) == due
-    assert [canonical.loads(line)["purpose"] for line in members[bundles.TABLE].splitlines()] == [  # type: ignore[index, call-overload]
+    assert [canonical.loads(line)["purpose"] for line in members[bundles.TABLE].splitlines()] == [  # type: ignore[index, call-overload]  JSON objects
         str(n) for n in due
     ]
     assert parse(members[bundles.POLICY]).logs == (KEY,)

@@ -171,7 +171,7 @@ async def test_what_is_amiss_is_an_alarm_until_a_run_finds_all_in_order(
     )
     assert len(runs(worked)) == 1
     # Somebody mends it and looks again.
-    worked.run(lambda tx: tx.execute(text(f"UPDATE prescription SET state = 'claimed', claimant = '{PHARMACY.id}'")))  # noqa: S608
+    worked.run(lambda tx: tx.execute(text(f"UPDATE prescription SET state = 'claimed', claimant = '{PHARMACY.id}'")))  # noqa: S608  a constant
     fresh = Result(looked_at=1)
     fresh.exhaust(worked.look(lambda tx: list(compare(tx, lambda: None))))
     assert worked.run(record, ME, fresh, night=None, now=clock.now)

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 
 from rx_flow.auth.problems import MEDIA_TYPE, Problem, problems
 from rx_flow.auth.wire.page import page
+from rx_flow.config import Kind
 from rx_flow.law.refusals import Code
 
 _SHAPE: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -24,6 +25,12 @@ RESPONSES: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+TITLES: Final = {
+    Kind.HOSPITAL: "医院处方服务 hospital",
+    Kind.PLATFORM: "电子处方流转平台 platform",
+    Kind.PHARMACY: "定点零售药店服务 pharmacy",
+    Kind.SETTLEMENT: "医保结算服务 settlement",
+}
 UNAUTHENTICATED: Final = {"401": problems(Code.UNAUTHENTICATED)[401]}
 
 

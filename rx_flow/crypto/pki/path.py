@@ -83,6 +83,11 @@ class Trust:
         for raw in revocations:
             self.take(raw)
 
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        """The names of the suites of which every key has to be."""
+        return tuple(one.name for one in self._accepts)
+
     @classmethod
     def load(cls, keys: Path, *, accepts: Collection[str] = ()) -> Trust:
         """

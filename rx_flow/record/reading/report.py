@@ -26,7 +26,17 @@ from rx_flow.record.tables import audit_entry
 LISTED_MAX: Final = 1000
 # What changes who may do what, and with which keys.
 KEYS: Final = frozenset(
-    {"open_keys", "renew_key", "rotate_key", "move_keys", "change_pin", "unlock", "grant_reader", "witness_new_log"}
+    {
+        "open_keys",
+        "renew_key",
+        "rotate_key",
+        "move_keys",
+        "change_pin",
+        "unlock",
+        "grant_reader",
+        "witness_new_log",
+        "adopt",
+    }
 )
 _OPENED: Final = frozenset({"open", "lookup"})
 
