@@ -20,6 +20,8 @@ from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin, Outcome, Recorded
 from rx_flow.record.database import Database
 from rx_flow.record.log import store
+from rx_flow.record.log.comparing import Amiss, Found
+from rx_flow.record.log.nightly import Result, record
 from rx_flow.record.reading import gaps, pages, report
 from rx_flow.record.reading.gaps import Kind
 from rx_flow.record.reading.pages import LIMIT_MAX, Question, page
@@ -329,6 +331,19 @@ def test_a_day_is_told(db: Database) -> None:
     counts = {name: getattr(told, name).count for name in ("locked", "passphrases", "revoked", "keys", "log", "alarms")}
     assert counts == {"locked": 2, "passphrases": 1, "revoked": 1, "keys": 1, "log": 3, "alarms": 1}
     assert [one.content["rx"] for one in told.late.entries] == [OTHER]
+    assert not told.quiet
+
+
+def test_every_run_of_the_reconciliation_is_told_and_one_that_found_something_ends_the_quiet(db: Database) -> None:
+    seal, result = Actor(PLATFORM, Role.PLATFORM, PLATFORM), Result(looked_at=3)
+    assert db.run(record, seal, result, night=NOW.date(), now=NOW)
+    assert (asked(db).reconciled.count, asked(db).quiet) == (1, True)
+
+    result.exhaust([Found(Amiss.ROW_DELETED, RX, "prescription")])
+    assert db.run(record, seal, result, night=None, now=NOW)
+    told = asked(db)
+    assert [one.content["outcome"] for one in told.reconciled.entries] == ["ok", "denied"]
+    assert told.denied == {report.Denied("unreconciled", PLATFORM, PLATFORM, "reconcile"): 1}
     assert not told.quiet
 
 

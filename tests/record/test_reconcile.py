@@ -147,6 +147,10 @@ CASES = [
         )
     ),
     ("UPDATE audit_entry SET rx = NULL WHERE rx = :rx AND seq = 4", [(A.ENTRY_COLUMN, RX, "entry 4 rx")]),
+    (
+        "UPDATE audit_entry SET body = 'no bytes' WHERE rx = :rx AND seq = 6",
+        [(A.ENTRY_ALTERED, RX, "entry 6"), (A.ENTRY_UNREADABLE, RX, "entry 6"), (A.CHAIN_GAP, RX, "entry 7")],
+    ),
     ("UPDATE audit_entry SET digest = 'x' WHERE rx = :rx AND seq = 4", [(A.ENTRY_ALTERED, RX, "entry 4")]),
     (
         "UPDATE audit_entry SET prev = 'x' WHERE rx = :rx AND seq = 4",
