@@ -31,7 +31,7 @@ ELSEWHERE: dict[Code, str] = {
     Code.STILL_VALID: "tests/law/test_decide.py",
     Code.TOO_LARGE: "tests/journey/test_malformed.py",
     Code.BUSY: "tests/journey/test_together.py",
-    Code.TOO_MANY_ATTEMPTS: "tests/auth/test_staff.py",
+    Code.TOO_MANY_ATTEMPTS: "tests/auth/test_tries.py",
     Code.CERTIFICATE_REVOKED: "tests/platform/test_revoked.py",
     Code.CERTIFICATE_STATUS_UNKNOWN: "tests/platform/test_revoked.py",
     Code.SUITE_NOT_ACCEPTED: "tests/journey/test_changing_over.py",
