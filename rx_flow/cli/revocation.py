@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from sqlalchemy import Connection
 
 from rx_flow.cli import sites
 from rx_flow.cli.auditing.moments import moment
@@ -20,7 +22,7 @@ from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
-from rx_flow.config import Directory, Kind, read_passphrase
+from rx_flow.config import Directory, Institution, Kind, read_passphrase
 from rx_flow.crypto.errors import Untrusted, WrongPin
 from rx_flow.crypto.pki import issuing, published, renewal
 from rx_flow.crypto.pki.authority import development_pins
@@ -34,12 +36,20 @@ from rx_flow.law.standing import SHANGHAI, Actor, Role
 from rx_flow.record import audit
 from rx_flow.record.advance import load
 from rx_flow.record.audit import Entry, Origin
+from rx_flow.record.database import Database
 from rx_flow.record.recorded import Signed, signed_by
 
 Keys = Annotated[Path, typer.Option("--keys", help=tr("密钥目录", "the folder of keys"))]
 Data = Annotated[
     Path | None,
     typer.Option("--data", help=tr("数据目录：写入审计日志", "the folder of databases: the log is written there")),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        help=tr("平台数据库，如 PostgreSQL：", "the platform's: ") + "postgresql+psycopg://USER@HOST/NAME",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help=tr("输出 JSON", "as JSON"))]
 WhoArgument = Annotated[
@@ -68,6 +78,7 @@ def renew(
     *,
     keys: Keys = Path("keys"),
     data: Data = None,
+    database_url: Url = None,
     pin: Annotated[
         str | None, typer.Option(help=tr("人员的 PIN，默认取自 dev-pins", "a person's PIN; of dev-pins if none"))
     ] = None,
@@ -76,12 +87,13 @@ def renew(
     """Make new keys and certificates for somebody; running services take them up at their next start."""
     now = datetime.now(UTC)
     given = development_pins(keys).get(who, "") if pin is None else pin
-    try:
-        made = renewal.renew(keys, who, now=now, passphrase=_passphrase(keys), pin=given)
-    except WrongPin:
-        raise Trouble("wrong_pin", tr("口令或 PIN 不正确", "the passphrase or PIN is wrong"), who) from None
-    holder = renewal.holder(Trust.load(keys), who)
-    _record(data, keys, [(holder, "renew_key", f"certificate {print_}") for print_ in made], now)
+    with _logs(keys, data, database_url, others=False) as logs:
+        try:
+            made = renewal.renew(keys, who, now=now, passphrase=_passphrase(keys), pin=given)
+        except WrongPin:
+            raise Trouble("wrong_pin", tr("口令或 PIN 不正确", "the passphrase or PIN is wrong"), who) from None
+        holder = renewal.holder(Trust.load(keys), who)
+        _record(logs, [(holder, "renew_key", f"certificate {print_}") for print_ in made], now)
     if as_json:
         typer.echo(json.dumps({"who": who, "certificates": list(made)}))
         return
@@ -111,31 +123,42 @@ def revoke(
     ] = None,
     keys: Keys = Path("keys"),
     data: Data = None,
+    database_url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Revoke, publish the new lists, record it, and say what was signed since then."""
+    """Revoke, publish the new lists, record it, and say what was signed since then: all of it, or nothing."""
     now = datetime.now(UTC)
     stated = moment(since)
     compromised = reason in {Why.KEY_COMPROMISE, Why.CA_COMPROMISE}
-    try:
-        done = renewal.revoke(
-            keys, what, reason, now=now, passphrase=_passphrase(keys), since=stated if compromised else None
-        )
-    except ValueError as fault:
-        raise Trouble("malformed", tr("--since 须为过去的时间", "--since must lie in the past"), str(fault)) from None
-    holders = {one.who.id: one.who for one in done if one.who is not None}
-    entries = [(one.who, "revoke_key", _purpose(one)) for one in done if one.who is not None]
-    _record(data, keys, entries, now)
-    from_ = stated or min(one.begins for one in done)
-    found = [one for holder in holders for one in _signed(data, keys, holder, from_)]
+    with _logs(keys, data, database_url) as logs:
+        try:
+            done = renewal.revoke(
+                keys, what, reason, now=now, passphrase=_passphrase(keys), since=stated if compromised else None
+            )
+        except ValueError as fault:
+            raise Trouble(
+                "malformed", tr("--since 须为过去的时间", "--since must lie in the past"), str(fault)
+            ) from None
+        holders = {one.who.id: one.who for one in done if one.who is not None}
+        _record(logs, [(one.who, "revoke_key", _purpose(one)) for one in done if one.who is not None], now)
+        from_ = stated or min(one.begins for one in done)
+        found = [one for holder in holders for one in _signed(logs, holder, from_)]
+    left = [one.code for one in _everybody(keys) if one.code not in logs]
     if as_json:
-        typer.echo(json.dumps({"revoked": [_told(one) for one in done], "signed": [_row(one) for one in found]}))
+        told = {"revoked": [_told(one) for one in done], "signed": [_row(one) for one in found], "not_looked_up": left}
+        typer.echo(json.dumps(told))
         return
     _show_revoked(done)
-    if data is None:
-        typer.echo(tr("未给出 --data：未查询其签署的文书", "no --data: what it signed was not looked up"), err=True)
-    else:
+    if logs:
         _show_signed(found, from_)
+        if left:
+            typer.echo(tr("未查询：", "not looked up at: ") + " ".join(left), err=True)
+    else:
+        said = tr(
+            "未给出 --data 或 --database-url：未记录，也未查询其签署的文书",
+            "neither --data nor --database-url: not recorded, and what it signed was not looked up",
+        )
+        typer.echo(said, err=True)
 
 
 def roll(
@@ -209,32 +232,52 @@ def _purpose(one: Withdrawn) -> str:
     return f"{one.revoked.why}{since}: certificate {one.thumbprint}"
 
 
-def _record(data: Path | None, keys: Path, entries: Iterable[tuple[Who, str, str]], now: datetime) -> None:
-    """Write an entry for each event into the platform's log, in the chain of the person or institution concerned."""
-    if data is None:
-        return
-    platform = sites.only(Directory.load(keys), Kind.PLATFORM)
-    with sites.opened(data, platform.code, keys=keys) as db:
+def _everybody(keys: Path) -> list[Institution]:
+    """Every institution, the platform first: it knows where a prescription stands."""
+    known = Directory.load(keys)
+    return sorted((one for kind in Kind for one in known.of_kind(kind)), key=lambda one: one.kind is not Kind.PLATFORM)
+
+
+@contextmanager
+def _logs(keys: Path, data: Path | None, url: str | None, *, others: bool = True) -> Iterator[dict[str, Database]]:
+    """
+    Open the platform's database, and with `others` those that lie in the data folder; nothing where neither is named.
+
+    Before anything is done with a key: what cannot be recorded is not begun. `Trouble` and `SchemaOutdated` say why.
+    """
+    with ExitStack() as stack:
+        found: dict[str, Database] = {}
+        if data is not None or url is not None:
+            folder = data or Path()
+            platform = sites.only(Directory.load(keys), Kind.PLATFORM)
+            found[platform.code] = stack.enter_context(sites.opened(folder, platform.code, url=url, keys=keys))
+            for one in _everybody(keys) if others and data is not None else ():
+                if one.code not in found and (folder / f"{one.code}.db").is_file():
+                    found[one.code] = stack.enter_context(sites.opened(folder, one.code, keys=keys))
+        yield found
+
+
+def _record(logs: Mapping[str, Database], entries: Sequence[tuple[Who, str, str]], now: datetime) -> None:
+    """Write the events into the platform's log at once, in the chain of the person or institution concerned."""
+
+    def append(tx: Connection, platform: str) -> None:
         for who, action, purpose in entries:
             actor = Actor(who.id, Role(who.role), who.institution)
-            db.run(audit.append, Entry(now, Origin(platform.code, ""), actor, action, purpose=purpose))
+            audit.append(tx, Entry(now, Origin(platform, ""), actor, action, purpose=purpose))
+
+    for code, db in list(logs.items())[:1]:
+        db.run(append, code)
 
 
-def _signed(data: Path | None, keys: Path, holder: str, since: datetime) -> list[Found]:
-    """Everything that any site of the data folder knows, each document once; where it stands, the platform says."""
-    if data is None:
-        return []
-    known = Directory.load(keys)
+def _signed(logs: Mapping[str, Database], holder: str, since: datetime) -> list[Found]:
+    """Everything that these sites know, each document once; where it stands, the first that knows it says."""
     found: dict[str, Found] = {}
-    for one in (one for kind in (Kind.PLATFORM, *Kind) for one in known.of_kind(kind)):
-        if not (data / f"{one.code}.db").is_file():
-            continue
-        with sites.opened(data, one.code, keys=keys) as db:
-            for signed in db.look(signed_by, holder, since):
-                row = found.setdefault(signed.kept.digest, _found(signed))
-                row.sites = sorted({*row.sites, one.code})
-                standing = db.look(load, row.rx) if not row.state else None
-                row.state = row.state or (standing.state.value if standing else "")
+    for code, db in logs.items():
+        for signed in db.look(signed_by, holder, since):
+            row = found.setdefault(signed.kept.digest, _found(signed))
+            row.sites = sorted({*row.sites, code})
+            standing = db.look(load, row.rx) if not row.state else None
+            row.state = row.state or (standing.state.value if standing else "")
     return sorted(found.values(), key=lambda row: (row.recorded_at or row.signed_at, row.digest))
 
 
@@ -308,9 +351,10 @@ RENEW = tr(
     "Example: rx-flow keys renew D350100000001 --keys keys",
 )
 REVOKE = tr(
-    "吊销证书，发布新的吊销列表，写入审计日志，并列出该密钥自某时起签署的文书。\n\n"
+    "吊销证书，发布新的吊销列表，写入审计日志，并列出该密钥自某时起签署的文书；数据库打不开则什么都不做。\n\n"
     "例：rx-flow keys revoke D350100000001 --reason key_compromise --since 2026-11-20 --data data",
-    "Revoke certificates, publish new lists, record it, and list what was signed since then.\n\n"
+    "Revoke certificates, publish new lists, record it, and list what was signed since then; nothing is done where the "
+    "database cannot be opened.\n\n"
     "Example: rx-flow keys revoke D350100000001 --reason key_compromise --since 2026-11-20 --data data",
 )
 ROLL = tr(

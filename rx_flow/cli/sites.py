@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from rx_flow.app import components
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
@@ -67,7 +69,11 @@ def opened(data: Path, code: str = "", *, url: str | None = None, keys: Path | N
             tr("数据目录里没有该机构的数据库", "no database of this institution in the data folder"),
             str(data / f"{known.code}.db"),
         )
-    db = Database.open(url or database_url(data, known.code), heads=heads(components(known.kind)))
+    try:
+        db = Database.open(url or database_url(data, known.code), heads=heads(components(known.kind)))
+    except SQLAlchemyError as error:  # its text may hold the address, and with it a password
+        title = tr("数据库无法连接", "the database cannot be opened")
+        raise Trouble("unfit", title, f"{known.code}: {type(error).__name__}") from None
     try:
         yield db
     finally:

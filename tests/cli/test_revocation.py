@@ -6,21 +6,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_commands import run
 
+from rx_flow.app import components
 from rx_flow.cli.sites import database_url
 from rx_flow.config import Directory, Kind
-from rx_flow.crypto.documents import issue
+from rx_flow.crypto.documents import Document, issue
 from rx_flow.crypto.keyrings.files import unlock
 from rx_flow.crypto.pki import authority
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.suites.sm import SM
-from rx_flow.law.standing import Actor, Role, State
+from rx_flow.law.standing import Actor, Role, RxId, State
 from rx_flow.record import audit, dossier
 from rx_flow.record.audit import Entry, Origin
 from rx_flow.record.database import Database
@@ -35,18 +38,29 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     assert run("keys", "init", cwd=folder).returncode == 0
     assert run("migrate", "--keys", "keys", cwd=folder).returncode == 0
-    keys, now = folder / "keys", datetime.now(UTC)
-    key = unlock(keys / HOSPITAL, DOCTOR, authority.development_pins(keys)[DOCTOR])
-    for rx, ago in zip(RX, (timedelta(hours=20), timedelta(hours=1)), strict=True):
-        at = now - ago
-        document = issue(key, doc="prescription", rx=rx, seq=1, prev="", at=at, body={"action": "submit"})
-        for code in (HOSPITAL, PLATFORM):
-            db = Database.open(database_url(folder / "data", code))
-            db.run(dossier.keep, document, action="submit", target=State.SIGNED, received_from="", sealed=None)
-            actor = Actor(DOCTOR, Role.PRESCRIBER, HOSPITAL)
-            db.run(audit.append, Entry(at, Origin(code, ""), actor, "submit", rx=rx, document=document.digest))  # type: ignore[arg-type]  # an id
-            db.close()
+    for code in (HOSPITAL, PLATFORM):
+        signed_at(folder / "keys", Database.open(database_url(folder / "data", code)), code)
     return folder
+
+
+@cache
+def papers(keys: Path) -> tuple[Document, ...]:
+    """What a doctor has signed: one document twenty hours ago, one an hour ago."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    key = unlock(keys / HOSPITAL, DOCTOR, authority.development_pins(keys)[DOCTOR])
+    return tuple(
+        issue(key, doc="prescription", rx=rx, seq=1, prev="", at=now - ago, body={"action": "submit"})
+        for rx, ago in zip(RX, (timedelta(hours=20), timedelta(hours=1)), strict=True)
+    )
+
+
+def signed_at(keys: Path, db: Database, code: str) -> None:
+    """A site learns of both documents when they are signed."""
+    for one in papers(keys):
+        db.run(dossier.keep, one, action="submit", target=State.SIGNED, received_from="", sealed=None)
+        actor = Actor(DOCTOR, Role.PRESCRIBER, HOSPITAL)
+        db.run(audit.append, Entry(one.at, Origin(code, ""), actor, "submit", rx=RxId(one.rx), document=one.digest))
+    db.close()
 
 
 @pytest.fixture
@@ -207,3 +221,71 @@ def test_certificates_name_the_platform_s_address(house: Path) -> None:
 
     body = b"".join(raw.splitlines()[1:-1])
     assert f"{platform.url}/pki/lists/persons-1.crl".encode() in base64.b64decode(body)
+
+
+def unharmed(house: Path, before: Trust) -> bool:
+    """Whether every list is the one of before."""
+    after = Trust.load(house / "keys")
+    return {name: one.number for name, one in after.lists.items()} == {
+        name: one.number for name, one in before.lists.items()
+    }
+
+
+@pytest.mark.parametrize("command", [("revoke", DOCTOR, "--reason", "superseded"), ("renew", DOCTOR)])
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [
+        (("--data", "nothing-here"), "not_found"),
+        (("--database-url", "postgresql+psycopg://nobody:secret@127.0.0.1:9/none"), "unfit"),
+        (("--database-url", "sqlite:///not-migrated.db"), "schema_outdated"),
+        (("--data", "outdated"), "schema_outdated"),
+    ],
+)
+def test_nothing_is_done_with_a_key_where_it_cannot_be_recorded(
+    house: Path, command: tuple[str, ...], where: tuple[str, str], code: str
+) -> None:
+    (house / "outdated").mkdir()
+    (house / "outdated" / f"{PLATFORM}.db").touch()
+    before = Trust.load(house / "keys")
+    ran = run("keys", *command, *where, "--json", cwd=house)
+
+    assert ran.returncode == 1
+    assert json.loads(ran.stderr)["code"] == code
+    assert "secret" not in ran.stderr
+    assert unharmed(house, before)
+    assert Trust.load(house / "keys").certificates.keys() == before.certificates.keys()
+
+
+def test_another_site_s_database_that_cannot_be_opened_stops_it_too(house: Path) -> None:
+    (house / "data" / f"{HOSPITAL}.db").unlink()
+    (house / "data" / f"{HOSPITAL}.db").touch()
+    before = Trust.load(house / "keys")
+    ran = run("keys", "revoke", DOCTOR, "--reason", "superseded", "--data", "data", cwd=house)
+
+    assert (ran.returncode, "schema_outdated" in ran.stderr) == (1, True)
+    assert unharmed(house, before)
+    assert "revoke_key" not in {one["action"] for one in entries(house, DOCTOR)}
+
+
+def test_a_database_at_an_address_is_recorded_in_and_looked_into(
+    made: Path, house: Path, fresh_database: Callable[..., str]
+) -> None:
+    url = fresh_database(*components(Kind.PLATFORM))
+    signed_at(made / "keys", Database.open(url), PLATFORM)
+    since = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+    found = said(
+        *("keys", "revoke", DOCTOR, "--reason", "key_compromise", "--since", since, "--database-url", url), cwd=house
+    )
+
+    (signed,) = found["signed"]
+    assert (signed["rx"], signed["action"], signed["sites"]) == (RX[1], "submit", [PLATFORM])
+    assert signed["recorded_at"] == signed["signed_at"]
+    assert HOSPITAL in found["not_looked_up"]
+    assert PLATFORM not in found["not_looked_up"]
+    listed = run("audit", "list", "--person", DOCTOR, "--json", "--database-url", url, cwd=house)
+    assert json.loads(listed.stdout.splitlines()[0])["action"] == "revoke_key"
+    assert "revoke_key" not in {one["action"] for one in entries(house, DOCTOR)}
+
+    both = said("keys", "revoke", DOCTOR, "--reason", "superseded", "--data", "data", "--database-url", url, cwd=house)
+    assert {tuple(one["sites"]) for one in both["signed"]} == {(PLATFORM, HOSPITAL)}
+    assert not {PLATFORM, HOSPITAL} & set(both["not_looked_up"])
