@@ -88,10 +88,8 @@ def renew(
     now = datetime.now(UTC)
     given = development_pins(keys).get(who, "") if pin is None else pin
     with _logs(keys, data, database_url, others=False) as logs:
-        try:
+        with _unlocking(who):
             made = renewal.renew(keys, who, now=now, passphrase=_passphrase(keys), pin=given)
-        except WrongPin:
-            raise Trouble("wrong_pin", tr("口令或 PIN 不正确", "the passphrase or PIN is wrong"), who) from None
         holder = renewal.holder(Trust.load(keys), who)
         _record(logs, [(holder, "renew_key", f"certificate {print_}") for print_ in made], now)
     if as_json:
@@ -132,9 +130,10 @@ def revoke(
     compromised = reason in {Why.KEY_COMPROMISE, Why.CA_COMPROMISE}
     with _logs(keys, data, database_url) as logs:
         try:
-            done = renewal.revoke(
-                keys, what, reason, now=now, passphrase=_passphrase(keys), since=stated if compromised else None
-            )
+            with _unlocking(what):
+                done = renewal.revoke(
+                    keys, what, reason, now=now, passphrase=_passphrase(keys), since=stated if compromised else None
+                )
         except ValueError as fault:
             raise Trouble(
                 "malformed", tr("--since 须为过去的时间", "--since must lie in the past"), str(fault)
@@ -172,7 +171,8 @@ def roll(
 ) -> None:
     """Let another authority issue from now on."""
     to = None if suite is None else named(suite)
-    made = renewal.roll(keys, kind, now=datetime.now(UTC), passphrase=_passphrase(keys), suite=to)
+    with _unlocking(kind):
+        made = renewal.roll(keys, kind, now=datetime.now(UTC), passphrase=_passphrase(keys), suite=to)
     typer.echo(made.issuer(kind).name)
 
 
@@ -209,6 +209,14 @@ def status(*, keys: Keys = Path("keys"), as_json: Json = False) -> None:
 
 def _passphrase(keys: Path) -> str:
     return read_passphrase(keys, "development")
+
+
+@contextmanager
+def _unlocking(what: str) -> Iterator[None]:
+    try:
+        yield
+    except WrongPin:
+        raise Trouble("wrong_pin", tr("口令或 PIN 不正确", "the passphrase or PIN is wrong"), what) from None
 
 
 def _status(trust: Trust, print_: str, now: datetime) -> dict[str, str]:

@@ -7,11 +7,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
-from test_commands import run
+from test_commands import commands, run
 
 from rx_flow.cli import app
 from rx_flow.cli.proof import sealed
@@ -57,7 +56,7 @@ def test_a_missing_extra_is_installed_as_it_says() -> None:
 
 def test_every_option_has_a_help_text() -> None:
     assert [
-        f"{path} {option.opts[0]}"
+        f"{' '.join(path)} {option.opts[0]}"
         for path, command in commands(typer.main.get_command(app))
         for option in command.params
         if option.param_type_name == "option" and not getattr(option, "help", "")
@@ -75,11 +74,3 @@ def test_the_keys_of_running_sites_are_no_business_of_development() -> None:
     listed = run("keys", "--help").stdout
     assert "renewed and revoked" in listed
     assert "Keys and certificates for development" not in listed
-
-
-def commands(found: Any, path: str = "rx-flow") -> list[tuple[str, Any]]:  # noqa: ANN401  typer keeps its click to itself.
-    """Every command with its whole name."""
-    if not hasattr(found, "commands"):
-        return [(path, found)]
-    inner = [one for name, each in found.commands.items() for one in commands(each, f"{path} {name}")]
-    return [(path, found), *inner]

@@ -237,7 +237,9 @@ def serving(house: Path, *arguments: str, **more: str) -> Iterator[subprocess.Po
         assert line == "ready\n", process.communicate()[1]
         yield process
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=30)[1] == ""
+        said = process.communicate(timeout=30)[1]
+        assert "/docs" in said
+        assert "Traceback" not in said
         assert process.returncode == 0
     finally:
         if process.poll() is None:

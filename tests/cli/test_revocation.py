@@ -223,6 +223,19 @@ def test_certificates_name_the_platform_s_address(house: Path) -> None:
     assert f"{platform.url}/pki/lists/persons-1.crl".encode() in base64.b64decode(body)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("revoke", DOCTOR, "--reason", "superseded", "--data", "data"), ("roll", "persons"), ("renew", HOSPITAL)],
+)
+def test_a_wrong_passphrase_is_said(house: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RX_FLOW_PASSPHRASE", "this is not the one")
+    before = Trust.load(house / "keys")
+    ran = run("keys", *command, cwd=house)
+
+    assert (ran.returncode, "wrong_pin" in ran.stderr, "Traceback" in ran.stderr) == (1, True, False)
+    assert unharmed(house, before)
+
+
 def unharmed(house: Path, before: Trust) -> bool:
     """Whether every list is the one of before."""
     after = Trust.load(house / "keys")
