@@ -170,9 +170,15 @@ def test_an_old_origin_may_have_ended_unwitnessed(house: Path, policy: Path) -> 
     assert faults(told(house, "--policy", str(policy))[1]) == {"quorum_not_met"}
 
 
-def test_a_log_that_the_policy_does_not_name_is_not_believed(house: Path, policy: Path) -> None:
-    others = [line for line in policy.read_text("utf-8").splitlines() if not line.startswith(f"log {FIRST}+")]
-    policy.write_text("\n".join(others) + "\n", "utf-8")
+@pytest.mark.parametrize("name", ["", "example.org/350100", f"{FIRST}/x", f"{FIRST}0"])
+def test_a_log_that_the_policy_does_not_name_is_not_believed(house: Path, policy: Path, name: str) -> None:
+    """Its key may stand there, but for something else."""
+    lines = policy.read_text("utf-8").splitlines()
+    (mine,) = (line for line in lines if line.startswith(f"log {FIRST}+"))
+    lines.remove(mine)
+    if name:
+        lines.insert(0, f"log {note.Key(name, note.Kind.LOG, note.key(mine.split()[1]).public)}")
+    policy.write_text("\n".join(lines) + "\n", "utf-8")
     status, found = told(house, "--policy", str(policy))
 
     assert status == 1
