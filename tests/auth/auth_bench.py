@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from starlette.types import ASGIApp
 
 from rx_flow.app import Part, create_app, open_site, running
+from rx_flow.auth.adopting import ADOPT
 from rx_flow.auth.doors import Count, Pin, Reason, Rx, Strict
 from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Site, attempt, site_of
@@ -157,9 +158,9 @@ class Bench:
         return {"authorization": f"Bearer {answer.json()['token']}"}
 
     def entries(self, **wanted: object) -> list[tuple[str, str, str, str | None]]:
-        """What was recorded, oldest first: chain, action, outcome, code."""
+        """What was recorded since the start, oldest first: chain, action, outcome, code."""
         found = self.site.db.look(audit.entries, **wanted)
-        bodies = [one.content for one in reversed(found)]
+        bodies = [one.content for one in reversed(found) if one.content["action"] != ADOPT]
         return [(one["chain"], one["action"], one["outcome"], one["code"]) for one in bodies]
 
 
