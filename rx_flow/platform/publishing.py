@@ -111,7 +111,7 @@ async def certificates(caller: Caller, site: Here) -> Response:  # noqa: ARG001 
     responses=_file(ANSWERED, "RFC 6960") | problems(Code.NOT_FOUND),
     openapi_extra={
         "requestBody": {
-            "required": True,
+            "required": False,  # RFC 6960 §2.3: what is no request has an answer too, malformedRequest
             "content": {
                 ASKED: {"schema": {"type": "string", "format": "binary", "examples": ["(DER, RFC 6960 §4.1)"]}}
             },

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -25,6 +25,7 @@ from rx_flow.crypto.packages import seal
 from rx_flow.crypto.pki.authority import development_passphrase
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.tokens import access_token
+from rx_flow.platform.log import readers
 from scripts.rig.hands import STEPS, Course, Hands, addresses, learn
 from scripts.rig.servers import ROOT, running, together
 from scripts.rig.world import (
@@ -57,6 +58,7 @@ class Door:
     url: str
     token: str
     pins: tuple[str, ...]
+    only: str = ""  # a pattern of paths, where the rest is another's
 
 
 async def _stock(hands: Hands) -> list[Course]:
@@ -103,6 +105,7 @@ async def _doors(place: World, urls: dict[str, str]) -> tuple[list[Door], dict[s
         Door("hospital, as a doctor", urls[HOSPITAL], tokens[DOCTOR], (place.pins[DOCTOR],)),
         Door("hospital, as a pharmacist", urls[HOSPITAL], tokens[REVIEWER], (place.pins[REVIEWER],)),
         Door("platform, as a pharmacy", urls[PLATFORM], sold[PLATFORM], ()),
+        Door("platform's log, as an auditor", urls[PLATFORM], _granted(place), (), only="^/audit/"),
         Door("pharmacy, as a pharmacist", urls[PHARMACY], tokens[CHECKER], (place.pins[CHECKER],)),
         Door("settlement, as a pharmacy", urls[INSURER], sold[INSURER], ()),
         Door("settlement, as its staff", urls[INSURER], tokens[CLERK], (place.pins[CLERK],)),
@@ -116,6 +119,12 @@ def _sold(place: World, audience: str) -> str:
     return access_token(secret, PHARMACY, audience, now=datetime.now(UTC), seconds=TOKEN_SECONDS)
 
 
+def _granted(place: World) -> str:
+    """Return the token of an auditor."""
+    secret = Keyring.load(place.keys / PLATFORM, development_passphrase(place.keys)).access_token_secret
+    return readers.grant(secret, PLATFORM, "auditor", now=datetime.now(UTC), lifetime=timedelta(seconds=TOKEN_SECONDS))
+
+
 def _run(door: Door, real: dict[str, list[str]], folder: Path, *, examples: int, seed: int) -> tuple[int, int, str]:
     """Fuzz one door; return cases passed, cases failed, and the report's text."""
     known = folder / "fuzz.json"
@@ -127,6 +136,7 @@ def _run(door: Door, real: dict[str, list[str]], folder: Path, *, examples: int,
             *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{door.url}/openapi.json"),
             *("--phases", PHASES, "--max-examples", str(examples), "--seed", str(seed), "--continue-on-failure"),
             *("--header", f"Authorization: Bearer {door.token}", "--checks", "all", "--exclude-checks", EXCLUDED),
+            *(("--include-path-regex", door.only) if door.only else ()),
             *("--exclude-path", "/staff/sign-out", "--suppress-health-check", "all", "--request-timeout", "30"),
             *("--report", "junit", "--report-junit-path", str(report)),
         ],

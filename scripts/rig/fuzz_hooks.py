@@ -33,6 +33,14 @@ def _pick(salt: str, value: object, among: list[Any]) -> Any:  # noqa: ANN401  W
     return among[draw // 4 % len(among)] if among and draw % 4 < OFTEN else value
 
 
+@schemathesis.serializer("application/ocsp-request")
+def as_it_is(context: Any, value: Any) -> bytes | None:  # noqa: ANN401, ARG001  The fuzzer's own types.
+    """Send bytes as they are, and anything else as its text."""
+    if value is None or isinstance(value, bytes):
+        return value
+    return str(value).encode("utf-8", "surrogatepass")
+
+
 @schemathesis.hook
 def map_path_parameters(context: Any, path_parameters: Any) -> Any:  # noqa: ANN401, ARG001  The fuzzer's own types.
     """Put in prescriptions that exist, in whatever state."""

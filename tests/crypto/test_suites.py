@@ -187,6 +187,7 @@ def test_a_suite_that_is_not_accepted_is_refused_for_its_own_reason(changing: Ho
     documents = mixed(changing, house)
     accepted = {name: Trust.load(changing.folder, accepts=(name,)) for name in ("p256", "sm")}
     both = Trust.load(changing.folder, accepts=("p256", "sm"))
+    assert both.accepts == ("p256", "sm")
 
     for document in documents[:2]:
         assert verify_document(document.raw, both, Seen(LATER)) == document
