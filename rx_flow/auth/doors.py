@@ -59,9 +59,16 @@ class Strict(BaseModel):
         return value if any(getattr(one, "pattern", None) for one in field.metadata) else _plain(value)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a text")  # noqa: TRY004  pydantic turns ValueError alone into a 422.
+_RFC3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE,
+)
+
+
+def _moment(value: object) -> str:
+    """RFC 3339 only: a number, in JSON or as the text of a query, would be taken for seconds since 1970."""
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("must be RFC 3339 with its offset")
     return value
 
 
@@ -94,7 +101,7 @@ Fen = Annotated[int, Field(ge=0, le=100_000_000_00, examples=[129_000])]
 Count = Annotated[int, Field(ge=1, le=100_000, examples=[1])]
 # Strict takes Python's own types; in JSON these are texts, of exactly one form.
 Day = Annotated[date, Field(strict=False, examples=["2026-11-23"]), BeforeValidator(_whole_day)]
-Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2026-11-23T09:30:00+08:00"]), BeforeValidator(_text)]
+Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2026-11-23T09:30:00+08:00"]), BeforeValidator(_moment)]
 Dose = Annotated[
     Decimal,
     BeforeValidator(_decimal, json_schema_input_type=Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]),

@@ -17,6 +17,7 @@ from typing import Any
 import schemathesis
 
 REAL: dict[str, Any] = json.loads(Path(os.environ["RIG_FUZZ"]).read_text("utf-8"))
+RX = re.compile(r"[0-9]{6}-[0-9A-HJKMNP-TV-Z]{16}")
 OFTEN = 3  # of four cases
 LONGEST = {"code": 80, "package": 200_000, "rx": 23}  # beyond it a case is meant to be refused
 
@@ -43,8 +44,8 @@ def as_it_is(context: Any, value: Any) -> bytes | None:  # noqa: ANN401, ARG001 
 
 @schemathesis.hook
 def map_path_parameters(context: Any, path_parameters: Any) -> Any:  # noqa: ANN401, ARG001  The fuzzer's own types.
-    """Put in prescriptions that exist, in whatever state."""
-    if isinstance(path_parameters, dict) and "rx" in path_parameters:
+    """Put in prescriptions that exist, in whatever state; what is no number at all is meant to be refused."""
+    if isinstance(path_parameters, dict) and RX.fullmatch(str(path_parameters.get("rx"))):
         return {**path_parameters, "rx": _pick("rx", path_parameters, REAL["rx"])}
     return path_parameters
 

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from rx_flow.auth.doors import Rx
+from rx_flow.auth.doors import Day, Moment, Rx
 from rx_flow.auth.log.parties import log_keys
 from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Here, Site, recording
@@ -47,8 +47,8 @@ class _When(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: AwareDatetime | None = Field(None, description="起（含） / from", examples=["2026-11-23T00:00:00+08:00"])
-    until: AwareDatetime | None = Field(None, description="止（不含） / before", examples=["2026-11-24T00:00:00+08:00"])
+    since: Moment | None = Field(None, description="起（含） / from", examples=["2026-11-23T00:00:00+08:00"])
+    until: Moment | None = Field(None, description="止（不含） / before", examples=["2026-11-24T00:00:00+08:00"])
     after: str | None = Field(None, max_length=400, description="上一页的 next / `next` of the page before")
     limit: int = Field(100, ge=1, le=LIMIT_MAX)
     lang: Language = "zh"
@@ -172,7 +172,7 @@ def day_of(day: date) -> tuple[datetime, datetime]:
 
 @router.get("/report", responses=_RESPONSES)
 async def report(
-    day: Annotated[date, Query(description="中国日期 / a day in China", examples=["2026-11-23"])],
+    day: Annotated[Day, Query(description="中国日期 / a day in China", examples=["2026-11-23"])],
     asker: Asker,
     site: Here,
     lang: Lang = "zh",
@@ -190,8 +190,8 @@ async def report(
 
 @router.get("/gaps", responses=_RESPONSES)
 async def gaps(
-    since: Annotated[AwareDatetime, Query(examples=["2026-11-23T00:00:00+08:00"])],
-    until: Annotated[AwareDatetime, Query(examples=["2026-11-24T00:00:00+08:00"])],
+    since: Annotated[Moment, Query(examples=["2026-11-23T00:00:00+08:00"])],
+    until: Annotated[Moment, Query(examples=["2026-11-24T00:00:00+08:00"])],
     *,
     asker: Asker,
     site: Here,
