@@ -204,7 +204,7 @@ class _Replay:
                 self._unjudged.add(Unjudged.REASON)
         if not isinstance(reason, str | None):
             raise Refused(Code.MALFORMED, "reason")
-        supplied, open_ = supply_ok(p, on), 0
+        supplied, open_ = document.doc != "prescription" or supply_ok(p, on), 0  # asked for the first step alone
         if document.doc in _JUDGED and action not in _OWED:
             if self._whole and not document.withheld:
                 open_ = unanswered(review(p, on), reason or "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, tuple_
+from sqlalchemy import Connection
 
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.hospital.papers import context
@@ -21,25 +21,17 @@ from rx_flow.record.log.comparing import (
     done,
     inserted,
     nobody,
-    pages,
     prescriptions,
     told,
     unheard,
     unopened,
     unsent,
+    unsent_rows,
 )
 from rx_flow.record.log.reconcile import Keeps, reconcile
-from rx_flow.record.statements import Prepared
-from rx_flow.record.tables import outbox
 
-_r, _o = revocation.c, outbox.c
-_STRAY = Prepared(
-    select(_r.area, _r.rx)
-    .where(tuple_(_r.area, _r.rx) > tuple_(bindparam("area"), bindparam("rx")))
-    .where(~exists().where(and_(_o.area == _r.area, _o.rx == _r.rx, _o.key == _r.digest, _o.answered_at.is_(None))))
-    .order_by(_r.area, _r.rx)
-    .limit(bindparam("count"))
-)
+_r = revocation.c
+_STRAY = unsent_rows(_r.area, _r.rx, _r.digest)
 _UNHEARD = unheard(_r.area, _r.rx)
 
 
@@ -56,5 +48,4 @@ def compare(tx: Connection, keyring: Keyring | None = None, breathe: Breathe = n
 
     yield from prescriptions(tx, judge, breathe)
     yield from inserted(tx, _UNHEARD, Amiss.REVOCATION_ALTERED, "hospital_revocation")
-    for _, rx in pages(tx, _STRAY, ("area", "rx")):
-        yield Found(Amiss.REVOCATION_ALTERED, rx, "hospital_revocation")
+    yield from inserted(tx, _STRAY, Amiss.REVOCATION_ALTERED, "hospital_revocation")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, tuple_
+from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.law.transitions import ACTIONS
@@ -26,17 +26,17 @@ from rx_flow.record.log.comparing import (
     done,
     inserted,
     nobody,
-    pages,
     prescriptions,
     told,
     unheard,
     unopened,
+    unsent_rows,
 )
 from rx_flow.record.log.reconcile import Keeps, reconcile
 from rx_flow.record.statements import Prepared
-from rx_flow.record.tables import outbox, package
+from rx_flow.record.tables import package
 
-_h, _n, _u, _p, _o = holding.c, pending.c, handed_out.c, package.c, outbox.c
+_h, _n, _u, _p = holding.c, pending.c, handed_out.c, package.c
 _TOLD: Final = {*ACTIONS, "drop_copy"}
 _LETS_GO: Final = {"hand_back", "refuse"}
 _HOLDING = Prepared(select(_h.ended, _h.fault).where(_h.area == bindparam("area"), _h.rx == bindparam("rx")))
@@ -51,13 +51,7 @@ _UNHEARD = (
     (unheard(_h.area, _h.rx), Amiss.HOLDING_ALTERED, "pharmacy_holding"),
     (unheard(_p.area, _p.rx), Amiss.PACKAGE_ALTERED, "package"),
 )
-_STRAY = Prepared(
-    select(_n.area, _n.rx)
-    .where(tuple_(_n.area, _n.rx) > tuple_(bindparam("area"), bindparam("rx")))
-    .where(~exists().where(and_(_o.area == _n.area, _o.rx == _n.rx, _o.key == _n.digest, _o.answered_at.is_(None))))
-    .order_by(_n.area, _n.rx)
-    .limit(bindparam("count"))
-)
+_STRAY = unsent_rows(_n.area, _n.rx, _n.digest)
 # Units of a prescription that has no chain yet can only be of a step that waits, and there is none before a claim.
 _LOOSE = unheard(_u.area, _u.rx)
 
@@ -79,8 +73,7 @@ def compare(tx: Connection, keyring: Keyring | None = None, breathe: Breathe = n
     yield from prescriptions(tx, judge, breathe)
     for query, amiss, what in (*_UNHEARD, (_LOOSE, Amiss.UNITS_ALTERED, "pharmacy_handed_out")):
         yield from inserted(tx, query, amiss, what)
-    for _, rx in pages(tx, _STRAY, ("area", "rx")):
-        yield Found(Amiss.HOLDING_ALTERED, rx, "pharmacy_pending")
+    yield from inserted(tx, _STRAY, Amiss.HOLDING_ALTERED, "pharmacy_pending")
 
 
 def _holding(tx: Connection, rx: str, entries: list[dict[str, Any]], key: dict[str, str]) -> Iterator[Found]:

@@ -139,8 +139,9 @@ def test_rfc_7520_none_of_its_other_algorithms_is_ours(vectors: Path) -> None:
         token = example.get("output", {}).get("compact")
         if token and all(token.split(".")):
             parts = compact.split(token, limit=10_000)
-            with pytest.raises(Untrusted, match=r"wrong_algorithm|shared_secret"):
-                suites.of_signature(parts.header.get("alg"))
+            alg = str(parts.header.get("alg"))
+            with pytest.raises(Untrusted, match="shared_secret" if alg.startswith("HS") else "wrong_algorithm"):
+                suites.of_signature(alg)
 
 
 def test_the_table_of_suites_names_each_algorithm_once() -> None:

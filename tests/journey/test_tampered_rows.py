@@ -65,7 +65,8 @@ def by_sql(province: Province, code: str) -> Iterator[Connection]:
     url = province.databases[code]
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as tx:
-        tx.execute(text("BEGIN"))
+        # As a writer from the start: what begins by reading could not write once a service has, on SQLite.
+        tx.execute(text("BEGIN IMMEDIATE" if url.startswith("sqlite") else "BEGIN"))
         if url.startswith("sqlite"):
             triggers = tx.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
             for name in triggers:

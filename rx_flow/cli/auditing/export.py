@@ -23,6 +23,7 @@ from rx_flow.cli.auditing.tables import FORMATS
 from rx_flow.cli.auditing.trusting import province, trusting
 from rx_flow.cli.auditing.verify import read_policy
 from rx_flow.cli.language import tr
+from rx_flow.cli.proof import private
 from rx_flow.cli.screen import progress as under_way
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Institution, Kind
@@ -57,16 +58,15 @@ def export(
         sites.opened(data, me.code, url=database_url, keys=keys) as db,
         Progress(console=under_way(), transient=True) as bar,
     ):
-        for name in db.look(store.names):
+        names = db.look(store.names)
+        for name in names:
             for epoch in reversed(db.look(store.epochs, name)):
                 written += db.look(_write, folder, name, epoch, policy=by, bar=bar)
         _record(db, me, f"all logs as files: {written} files")
-    typer.echo(
-        tr(f"已写入 {written} 个文件：{folder}", f"{written} files written to {folder}")
-        + "\n"
-        + tr("核验：", "verify: ")
-        + f"rx-flow audit verify --tree {folder}/350100 --policy {folder}/350100/policy.txt"
-    )
+    typer.echo(tr(f"已写入 {written} 个文件：{folder}", f"{written} files written to {folder}"))
+    for name in names[:1]:
+        command = f"rx-flow audit verify --tree {folder}/{name} --policy {folder}/{name}/policy.txt"
+        typer.echo(tr("核验：", "verify: ") + command)
 
 
 def bundle(
@@ -127,7 +127,7 @@ def bundle(
             ) from None
         count = sum(path.startswith("entries/") for path in members)
         _record(db, me, f"{count} entries of {name}", rx=rx)
-    _save(out, container.pack(members))
+    private.write(out, container.pack(members))
     typer.echo(tr(f"{count} 条记录及其证明：{out}", f"{count} entries with their proofs: {out}"))
 
 
@@ -157,7 +157,7 @@ def _wanted(
         return rx[:6], Wanted(chain=rx, held=held, disclose=opened)
     if entry:
         name, _, index = entry.partition("/")
-        if not index.isdigit():
+        if not index.isdecimal():
             raise Trouble("malformed", tr("应为 统筹区/序号", "AREA/INDEX is expected"), entry)
         return name, Wanted(index=int(index), held=held, disclose=opened)
     return area, Wanted(since=moment(since), until=moment(until), held=held, disclose=opened)

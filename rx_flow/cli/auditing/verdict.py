@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from rx_flow.cli.auditing.words import OTHERS, say
@@ -64,14 +65,14 @@ def conclude(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
         typer.echo(json.dumps({"verified": not wrong, "logs": [_plain(one) for one in verdicts]}, ensure_ascii=False))
         raise typer.Exit(int(wrong))
     for one in verdicts:
-        shown = Table(tr("检查", "check"), tr("数量", "count"), tr("结果", "result"), title=_title(one))
+        shown = Table(tr("检查", "check"), tr("数量", "count"), tr("结果", "result"), title=escape(_title(one)))
         for what, count in one.checked.items():
             shown.add_row(say(what), str(count), "[green]✓[/]" if not one.found else "")
         for what, why in one.not_checked.items():
             many = str(one.others) if what == OTHERS else "–"
             shown.add_row(say(what), many, f"[yellow]{tr('未检查', 'not checked')}: {say(why)}[/]")
         for fault, where in one.findings:
-            shown.add_row(f"[red]✗ {say(fault)}[/]", "", f"[red]{where}[/]")
+            shown.add_row(f"[red]✗ {say(fault)}[/]", "", f"[red]{escape(where)}[/]")
         screen().print(shown)
         if one.found > len(one.findings):
             typer.echo(tr(f"另有 {one.found - len(one.findings)} 处", f"and {one.found - len(one.findings)} more"))

@@ -82,7 +82,7 @@ async def read_checkpoint(log: At, request: Request, site: Here) -> Response:
     found = await site.db.read(lambda tx: reading.find(tx, log))
     least = logs.served.get(found.origin, 0)
     signed = await site.db.read(lambda tx: reading.shown(tx, found, logs.policy, least=least))
-    logs.served[found.origin] = max(least, signed.size)
+    logs.served[found.origin] = max(logs.served.get(found.origin, 0), signed.size)  # others asked meanwhile
     return _shown(request, signed.note, checkpoint.MEDIA_TYPE, _SECONDS)
 
 

@@ -127,9 +127,22 @@ def unheard(area: ColumnElement[str], rx: ColumnElement[str]) -> Prepared:
     )
 
 
+def unsent_rows(area: ColumnElement[str], rx: ColumnElement[str], digest: ColumnElement[str]) -> Prepared:
+    """
+    Return the query for the rows of a table of steps that wait, whose document no message carries: for `inserted`.
+    """
+    waits = and_(_o.area == area, _o.rx == rx, _o.key == digest, _o.answered_at.is_(None))
+    return Prepared(
+        select(area, rx)
+        .where(tuple_(area, rx) > _AT, ~exists().where(waits))
+        .order_by(area, rx)
+        .limit(bindparam("count"))
+    )
+
+
 def inserted(tx: Connection, query: Prepared, amiss: Amiss, what: str) -> Iterator[Found]:
     """
-    Yield what a query of `unheard` finds, as rows of `what` that somebody has inserted.
+    Yield what a query of `unheard` or `unsent_rows` finds, as rows of `what` that somebody has inserted.
     """
     for _, rx in pages(tx, query, ("area", "rx")):
         yield Found(amiss, rx, what)

@@ -112,6 +112,7 @@ class Sequencer:
         """Do a turn if this process leads; to take the lead is an entry, and so is what is found in the way."""
         if not await self.leader.leads():
             self.leading = False
+            self.db.hold(False)  # noqa: FBT003  A switch. Whoever leads now sees how much waits.
             return
         if not self.leading:
             self._sizes.clear()  # another may have signed since
@@ -191,6 +192,7 @@ class Sequencer:
     async def _raise_alarm(self, name: str, why: str) -> None:
         """Say once, aloud and on the record, that nothing is signed; entries wait for a number from now on."""
         self._sizes.pop(name, None)
+        self.db.hold(False)  # noqa: FBT003  A switch. Recording goes on in an alarm.
         if self.alarms.get(name) != why:
             log.critical("log %s: nothing is signed any more: %s; see `rx-flow audit new-origin`", name, why)
         self.alarms[name] = why
