@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 from walking import HOSPITAL, NOW, ORIGIN, PHARMACY, PLATFORM, available, rx_of, step
 
@@ -18,8 +18,20 @@ from rx_flow.law.refusals import Code
 from rx_flow.record import audit, outbox
 from rx_flow.record.database import Database
 from rx_flow.record.log import comparing
-from rx_flow.record.log.comparing import Amiss, Found, done, inserted, prescriptions, told, unheard, unopened, unsent
+from rx_flow.record.log.comparing import (
+    Amiss,
+    Found,
+    done,
+    inserted,
+    prescriptions,
+    told,
+    unheard,
+    unopened,
+    unsent,
+    unsent_rows,
+)  # fmt: skip
 from rx_flow.record.tables import outbox as outbox_table
+from rx_flow.record.tables import prescription
 
 RX, OTHER = rx_of(1), rx_of(2)
 AREA = RX[:6]
@@ -131,6 +143,22 @@ def test_rows_of_which_no_chain_tells_are_found_each_prescription_once(walked: D
     found = walked.look(lambda tx: list(inserted(tx, query, Amiss.ROUTING_ALTERED, "outbox")))
     assert [one.chain for one in found] == [stray, rx_of(4, "350200")]
     assert {(one.amiss, one.where) for one in found} == {(Amiss.ROUTING_ALTERED, "outbox")}
+
+
+def test_rows_whose_document_no_message_carries_any_more_are_found(walked: Database) -> None:
+    c = prescription.c
+    query = unsent_rows(c.area, c.rx, c.head)
+
+    def found() -> list[str]:
+        return [one.chain for one in walked.look(lambda tx: list(inserted(tx, query, Amiss.ROW_INSERTED, "waiting")))]
+
+    assert found() == sorted([RX, OTHER])
+    head = walked.look(lambda tx: tx.scalar(select(c.head).where(c.rx == RX)))
+    assert head is not None
+    walked.run(outbox.put, to=HOSPITAL, path="/x", body=b"x", rx=RX, area=AREA, key=head, now=NOW)
+    assert found() == [OTHER]
+    walked.run(lambda tx: tx.execute(outbox_table.update().values(answered_at=NOW)))
+    assert found() == sorted([RX, OTHER])
 
 
 RAW = "eyJhbGciOiJFUzI1NiIs"  # how a document of this suite begins
