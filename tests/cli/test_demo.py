@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,14 @@ def test_the_json_has_the_promised_shape(prescriptions: list[dict[str, Any]]) ->
             assert len(step["document"]) == 64
         assert {"total_fen", "fund_fen", "patient_fen"} <= one["bill"].keys()
         assert all(type(amount) is int for amount in one["bill"].values())
+
+
+def test_all_that_was_played_lies_in_the_past_of_a_true_clock(data: Path, prescriptions: list[dict[str, Any]]) -> None:
+    """Also the next day's end, and also before nine in the morning: what is dated in the future proves nothing."""
+    assert prescriptions
+    latest = max(datetime.fromisoformat(entry["at"]) for entry in entries(data))
+
+    assert latest < datetime.now(UTC)
 
 
 def test_every_step_is_a_row_of_the_law(prescriptions: list[dict[str, Any]]) -> None:

@@ -25,6 +25,7 @@ from rx_flow.crypto.pki.authority import development_pins
 from rx_flow.law.standing import SHANGHAI, Role
 
 OPENING_HOUR = 9
+DAYS_AGO = 2
 HOST = "127.0.0.1"
 
 
@@ -32,7 +33,8 @@ class Clock:
     """
     The demonstration's own time: it begins at nine in the morning, runs as time does, and can be moved to another day.
 
-    So that a prescription valid for its day is so whenever the demonstration is run.
+    So that a prescription valid for its day is so whenever the demonstration is run. It begins `DAYS_AGO`, because it
+    ends a day later: what was played must lie in the past of whoever verifies it by a true clock afterwards.
     """
 
     def __init__(self, begins: datetime) -> None:
@@ -86,8 +88,8 @@ def folder(data: Path | None, now: datetime) -> Path:
 
 def prepare(data: Path) -> tuple[Clock, Embedded]:
     """Make keys and databases, and put the services together; nothing runs yet."""
-    today = datetime.now(UTC).astimezone(SHANGHAI)
-    clock = Clock(today.replace(hour=OPENING_HOUR, minute=0, second=0, microsecond=0).astimezone(UTC))
+    begins = datetime.now(UTC).astimezone(SHANGHAI) - timedelta(days=DAYS_AGO)
+    clock = Clock(begins.replace(hour=OPENING_HOUR, minute=0, second=0, microsecond=0).astimezone(UTC))
     keys = data / "keys"
     development.make(keys, development.read_participants(), now=clock())
     return clock, embedded(data, keys, clock=clock)
