@@ -22,7 +22,7 @@ from rx_flow.law.fields import read_day
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import review, unanswered
-from rx_flow.law.standing import SHANGHAI, Actor, Ask, Facts, Role, Standing, State
+from rx_flow.law.standing import Actor, Ask, Facts, Role, Standing, State, day
 from rx_flow.law.transitions import TRANSITIONS, after, decide
 
 _JUDGED = frozenset({"opinion1", "opinion2"})
@@ -171,14 +171,12 @@ class _Replay:
 
     def _issue(self, document: Document) -> None:
         """Begin, or begin again with dates of its own what was sent back."""
-        body: dict[str, Any] = {
-            name: value for name, value in document.body.items() if name not in {"action", COMMITMENTS}
-        }
+        body: dict[str, Any] = {name: value for name, value in document.body.items() if name != COMMITMENTS}
         if document.withheld:
             patient: Any = body.get("patient", {})
             known = {name: value for name, value in patient.items() if name != COMMITMENTS}
             body = {"diagnoses": [], "long_term_reason": None, **body, "patient": {**_NOBODY, **known}}
-        prescription = Prescription.from_body(body)
+        prescription = Prescription.from_signed(body)
         if prescription.rx != document.rx:
             raise Refused(Code.BAD_DOCUMENT, "not the prescription that its id says")
         self._prescription, self._whole = prescription, not document.withheld
@@ -196,7 +194,7 @@ class _Replay:
 
     def _ask(self, document: Document, standing: Standing, p: Prescription) -> Ask:
         signer, body = document.signer, document.body
-        on = document.at.astimezone(SHANGHAI).date()
+        on = day(document.at)
         action, reason, picker = str(body["action"]), body.get("reason", ""), body.get("picker")
         if document.withheld and "reason" not in body:
             reason = _HIDDEN
@@ -269,7 +267,7 @@ def _complete(lots: Any, p: Prescription, document: Document) -> bool:  # noqa: 
     given: Counter[int] = Counter()
     codes: list[str] = []
     for lot in lots:
-        if read_day(lot["expiry"], "lots.expiry") < document.at.astimezone(SHANGHAI).date():
+        if read_day(lot["expiry"], "lots.expiry") < day(document.at):
             return False
         if len(lot["trace_codes"]) != lot["quantity"]:
             return False

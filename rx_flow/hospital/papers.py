@@ -5,16 +5,15 @@ How the hospital keeps its documents: sealed at rest, each bound to its place, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 
 from rx_flow.crypto.documents import Document, digest_of, issue, verify_document
 from rx_flow.crypto.keyrings.keys import AtRest, SigningKey
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.personal import personal
-from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.standing import SHANGHAI, Ask, Standing
+from rx_flow.law.standing import Ask, Standing
 from rx_flow.law.transitions import Transition
 from rx_flow.record.advance import Evidence
 from rx_flow.record.dossier import Kept
@@ -25,13 +24,6 @@ def context(rx: str, seq: int) -> str:
     Return what stored bytes are bound to: moved to another place they do not open.
     """
     return f"{rx[:6]}|{rx}|{seq}"
-
-
-def day(moment: datetime) -> date:
-    """
-    Return the day in China.
-    """
-    return moment.astimezone(SHANGHAI).date()
 
 
 def sign(
@@ -89,10 +81,3 @@ def unseal(sealed: bytes, at_rest: AtRest, trust: Trust, *, rx: str, seq: int, s
     Return the document that stands sealed for this place, verified; `Untrusted` for any other.
     """
     return verify_document(at_rest.open(sealed, context=context(rx, seq)).decode(), trust, seen)
-
-
-def prescription(document: Document) -> Prescription:
-    """
-    Return the prescription that a document holds.
-    """
-    return Prescription.from_body({name: value for name, value in document.body.items() if name != "action"})

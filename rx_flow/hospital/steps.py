@@ -23,7 +23,7 @@ from rx_flow.law.catalogue import supply_ok
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Finding, review, unanswered
-from rx_flow.law.standing import Ask, Facts, Role, RxId, Standing, State
+from rx_flow.law.standing import Ask, Facts, Role, RxId, Standing, State, day
 from rx_flow.law.transitions import decide
 from rx_flow.record.advance import Evidence
 from rx_flow.record.outbox import MessageId, Reply, Unreachable
@@ -85,8 +85,8 @@ async def review_first(staff: SignedIn, rx: RxId, action: str, *, pin: str, reas
         decide(standing, ask)
         # 2. The prescription as its prescriber signed it, and what there is to find in it today.
         signed = next(one for one in reversed(kept) if one.doc == "prescription")
-        p = papers.prescription(papers.reopen(signed, at_rest, site.trust, now))
-        findings = review(p, papers.day(now))
+        p = Prescription.from_signed(papers.reopen(signed, at_rest, site.trust, now).body)
+        findings = review(p, day(now))
         ask = replace(ask, facts=Facts(unanswered=unanswered(findings, reason)))
         row = decide(standing, ask)
         # 3. The opinion with its findings, signed, and recorded by asking the law again.

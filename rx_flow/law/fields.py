@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NoReturn, TypeAlias
 
@@ -77,8 +77,8 @@ def truth(value: object, field: str) -> None:
 
 
 def aware(value: object, field: str) -> None:
-    """An instant that says its offset."""
-    if not isinstance(value, datetime) or value.utcoffset() is None:
+    """An instant that says its offset, before the last year of the calendar: the days after it can be counted."""
+    if not isinstance(value, datetime) or value.utcoffset() is None or value.year == MAXYEAR:
         malformed(field)
 
 

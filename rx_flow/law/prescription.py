@@ -15,7 +15,7 @@ from itertools import pairwise
 from rx_flow.law import fields as f
 from rx_flow.law.fields import JSON
 from rx_flow.law.limits import valid_days_most
-from rx_flow.law.standing import SHANGHAI, Area, RxId
+from rx_flow.law.standing import SHANGHAI, Area, RxId, day
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RX_CHARS = 16
@@ -187,7 +187,7 @@ class Prescription:
     @property
     def issued_on(self) -> date:
         """The day of issue in China."""
-        return self.issued_at.astimezone(SHANGHAI).date()
+        return day(self.issued_at)
 
     @property
     def valid_until(self) -> datetime:
@@ -216,6 +216,11 @@ class Prescription:
                 "issued_at": f.read_instant(had["issued_at"], "issued_at"),
             }
         )
+
+    @classmethod
+    def from_signed(cls, body: Mapping[str, object]) -> Prescription:
+        """Read the body of a document `prescription`, which says its action besides; errors as `from_body`."""
+        return cls.from_body({name: value for name, value in body.items() if name != "action"})
 
 
 def _names(of: type[Patient | Diagnosis | Line | Prescription]) -> tuple[str, ...]:

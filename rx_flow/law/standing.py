@@ -5,7 +5,7 @@ Where a prescription stands, who asks, and what for: the values that the law is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import NewType
 
@@ -14,6 +14,13 @@ Area = NewType("Area", str)
 
 # China has one time zone and no summer time; a fixed offset needs no time-zone database.
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+
+def day(moment: datetime) -> date:
+    """
+    Return the day in China.
+    """
+    return moment.astimezone(SHANGHAI).date()
 
 
 class State(StrEnum):

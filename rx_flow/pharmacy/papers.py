@@ -5,14 +5,13 @@ How the pharmacy signs its documents and keeps them: sealed at rest, each bound 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
 
 from rx_flow.crypto.documents import Document, issue, verify_document
 from rx_flow.crypto.keyrings.keys import AtRest, SigningKey
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.personal import personal
-from rx_flow.law.standing import SHANGHAI, Ask, Standing
+from rx_flow.law.standing import Ask, Standing
 from rx_flow.law.transitions import Transition
 
 
@@ -21,13 +20,6 @@ def context(rx: str, seq: int) -> str:
     Return what stored bytes are bound to: moved to another place they do not open.
     """
     return f"{rx[:6]}|{rx}|{seq}"
-
-
-def day(moment: datetime) -> date:
-    """
-    Return the day in China.
-    """
-    return moment.astimezone(SHANGHAI).date()
 
 
 def sign(key: SigningKey, standing: Standing, ask: Ask, *, row: Transition, body: Mapping[str, object]) -> Document:

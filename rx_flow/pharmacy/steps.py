@@ -18,7 +18,7 @@ from rx_flow.auth.staff import SignedIn
 from rx_flow.crypto.pickup import normalise
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import review, unanswered
-from rx_flow.law.standing import Ask, Facts, RxId, Standing
+from rx_flow.law.standing import Ask, Facts, RxId, Standing, day
 from rx_flow.law.transitions import decide
 from rx_flow.pharmacy import actions, papers, sending
 from rx_flow.pharmacy.actions import Unit
@@ -77,7 +77,7 @@ async def review_second(staff: SignedIn, rx: RxId, action: str, *, pin: str, rea
         key = await staff.key(pin)
         found, sealed = await site.db.read(_with_packages, rx, ask, me=site.code)
         copy = open_copy(sealed, site.keyring, site.trust, found.seen(ask.now), rx=rx)
-        findings = review(copy.prescription, papers.day(ask.now))
+        findings = review(copy.prescription, day(ask.now))
         ask = replace(ask, facts=Facts(unanswered=unanswered(findings, reason)))
         body = {"findings": [one.to_body() for one in findings], "reason": reason}
         row = decide(found.standing, ask)
@@ -150,7 +150,7 @@ def _complete(known: Held, lots: Sequence[Lot], now: datetime) -> bool:
     given: Counter[int] = Counter()
     codes = [code for lot in lots for code in lot.trace_codes]
     for lot in lots:
-        if len(lot.trace_codes) != lot.quantity or lot.expiry < papers.day(now):
+        if len(lot.trace_codes) != lot.quantity or lot.expiry < day(now):
             return False
         given[lot.n] += lot.quantity
     return given == Counter({line.n: line.quantity for line in known.lines}) and len(set(codes)) == len(codes)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, select
 from rx_flow.config import Directory
 from rx_flow.crypto.documents import Document
 from rx_flow.law import fields as f
+from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Facts, Role
 from rx_flow.law.transitions import decide
@@ -120,7 +121,7 @@ def accept(tx: Connection, delivery: Delivery, *, vault: Vault) -> Answer:
     kept = dossier.documents(tx, delivery.rx)
     seen = recorded.seen(tx, kept, vault.trust, delivery.now)
     opened = vault.open(dossier.packages(tx, delivery.rx), kept, seen)
-    prescription = facts.prescription_of(next(one for one in reversed(opened) if one.doc == "prescription"))
+    prescription = Prescription.from_signed(next(one for one in reversed(opened) if one.doc == "prescription").body)
     established = facts.of_opinion(prescription, delivery.document)
     answer = receipt.step(tx, delivery, begun, receipt.ask_of(tx, delivery, begun, "accept", facts=established))
     _opened(tx, delivery, purpose="verify opinion2")

@@ -192,8 +192,8 @@ def _released(
 def _prescribed(rx: str, body: dict[str, Any], row: Row, lines: list[Row]) -> Iterator[Found]:
     """Dates and lines are those that the prescriber signed."""
     try:
-        signed = Prescription.from_body({name: value for name, value in body.items() if name != "action"})
-    except (Refused, OverflowError):
+        signed = Prescription.from_signed(body)
+    except Refused:
         yield Found(Amiss.SEAL_BROKEN, rx, "prescription")
         return
     for name, is_, due in (("issued_at", row[2], signed.issued_at), ("valid_until", row[3], signed.valid_until)):

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, true, update
@@ -21,7 +21,7 @@ from rx_flow.law.catalogue import supply_ok
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Severity, review, unanswered
-from rx_flow.law.standing import SHANGHAI, Facts
+from rx_flow.law.standing import Facts, day
 from rx_flow.platform.tables import line, trace_code
 from rx_flow.record.statements import Prepared, insert_into
 
@@ -59,11 +59,6 @@ def lines(tx: Connection, rx: str) -> tuple[Wanted, ...]:
     return tuple(Wanted(*row) for row in _LINES.all(tx, {"area": rx[:6], "rx": rx}))
 
 
-def day_of(at: datetime) -> date:
-    """Return the day in China."""
-    return at.astimezone(SHANGHAI).date()
-
-
 def reason_of(document: Document) -> str:
     """Return the reason that a document states, "" if it states none; `Refused(MALFORMED)` if it is no text."""
     reason = document.body.get("reason") or ""
@@ -72,19 +67,9 @@ def reason_of(document: Document) -> str:
     return reason
 
 
-def prescription_of(document: Document) -> Prescription:
-    """Return the prescription that a document `prescription` holds; `Refused(MALFORMED)` names the field."""
-    try:
-        found = Prescription.from_body({name: value for name, value in document.body.items() if name != "action"})
-        found.valid_until  # noqa: B018  A day beyond the calendar shows only when the days are counted.
-    except OverflowError:
-        f.malformed("issued_at")
-    return found
-
-
 def of_submission(prescription: Prescription, document: Document) -> Facts:
     """Whether the days of supply are within the limit, by our own reckoning."""
-    return Facts(supply_ok=supply_ok(prescription, day_of(document.at)))
+    return Facts(supply_ok=supply_ok(prescription, day(document.at)))
 
 
 def of_opinion(prescription: Prescription, document: Document) -> Facts:
@@ -96,7 +81,7 @@ def of_opinion(prescription: Prescription, document: Document) -> Facts:
     stated = f.items(document.body.get("findings"), "findings")
     reason = reason_of(document)
     serious = sum(isinstance(one, Mapping) and one.get("severity") == Severity.SERIOUS.value for one in stated)
-    ours = unanswered(review(prescription, day_of(document.at)), reason)
+    ours = unanswered(review(prescription, day(document.at)), reason)
     return Facts(unanswered=max(ours, 0 if reason.strip() else serious))
 
 
@@ -140,7 +125,7 @@ def of_dispensing(tx: Connection, directory: Directory, document: Document) -> F
     f.shaped(picker, "picker", _PERSON)
     person = directory.person(str(picker))
     ours = person is not None and person.institution == document.signer.institution
-    return Facts(picker=str(picker) if ours else None, lots_complete=_complete(lots, wanted, day_of(document.at)))
+    return Facts(picker=str(picker) if ours else None, lots_complete=_complete(lots, wanted, day(document.at)))
 
 
 def hand_out(tx: Connection, document: Document) -> None:

@@ -83,7 +83,7 @@ def receive(tx: Connection, delivery: Delivery, *, keyring: Keyring, directory: 
 
 def _prescription(delivery: Delivery, document: Document) -> Prescription:
     """The prescription of a document, if it is the one that its id and its sender say."""
-    prescription = facts.prescription_of(document)
+    prescription = Prescription.from_signed(document.body)
     if prescription.rx != delivery.rx or prescription.hospital != delivery.caller.institution:
         raise Refused(Code.BAD_DOCUMENT, "the prescription is not the one that its id says")
     return prescription

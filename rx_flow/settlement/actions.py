@@ -16,7 +16,7 @@ from rx_flow.crypto import canonical
 from rx_flow.crypto.documents import Document
 from rx_flow.crypto.keyrings.keys import AtRest
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.standing import RxId, State
+from rx_flow.law.standing import RxId, State, day
 from rx_flow.law.transitions import sources
 from rx_flow.record import audit, dossier, outbox
 from rx_flow.record.audit import Entry
@@ -25,7 +25,7 @@ from rx_flow.settlement.benefit.policy import policy_of
 from rx_flow.settlement.benefit.statement import Bill
 from rx_flow.settlement.insured import Insured
 from rx_flow.settlement.ledger import Booking, Outcome
-from rx_flow.settlement.quotes import Quoted, Step, context, day_of
+from rx_flow.settlement.quotes import Quoted, Step, context
 
 DECISIONS = ("deny", "recover")
 
@@ -55,7 +55,7 @@ def may_settle(tx: Connection, rx: RxId, digest: str, step: Step, *, lock: bool 
     ledger.none_open(bookings)
     if standing is not None:
         raise Refused(Code.WRONG_STATE, "it is settled already")
-    on, statement = day_of(step.now), quoted.statement
+    on, statement = day(step.now), quoted.statement
     last = dossier.last(tx, rx)
     same = (
         quoted.on == on

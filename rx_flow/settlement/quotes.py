@@ -15,7 +15,7 @@ from rx_flow.crypto import canonical
 from rx_flow.crypto.documents import Document
 from rx_flow.crypto.keyrings.keys import AtRest
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.standing import SHANGHAI, Actor, RxId
+from rx_flow.law.standing import Actor, RxId, day
 from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin
 from rx_flow.record.statements import Prepared
@@ -82,13 +82,6 @@ class Step:
     parcel: Parcel | None = None
 
 
-def day_of(moment: datetime) -> date:
-    """
-    Return the day in China, by which policy and year are chosen.
-    """
-    return moment.astimezone(SHANGHAI).date()
-
-
 def quote(
     tx: Connection, found: Dossier, lines: Sequence[ClaimLine], *, person: str, step: Step, platform: str
 ) -> Quoted:
@@ -102,7 +95,7 @@ def quote(
     ledger.none_open(bookings)
     dossiers.keep(tx, found, platform)
     who = insured.find(tx, person)
-    on = day_of(step.now)
+    on = day(step.now)
     before = ledger.year_to_date(tx, person, who.account, year=on.year)
     policy = policy_of(who.area, who.scheme, on)
     statement = adjudicate(lines, policy, who.category, before=before, on=on)

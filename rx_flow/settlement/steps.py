@@ -22,7 +22,7 @@ from rx_flow.law.personal import personal
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Check, Severity, review
-from rx_flow.law.standing import Actor, Area, Ask, Role, RxId, Standing, State
+from rx_flow.law.standing import Actor, Area, Ask, Role, RxId, Standing, State, day
 from rx_flow.law.transitions import decide
 from rx_flow.record import audit
 from rx_flow.record.outbox import MessageId, Unreachable
@@ -32,7 +32,7 @@ from rx_flow.settlement.benefit.statement import Statement
 from rx_flow.settlement.delivery import platform, refusal, resolve
 from rx_flow.settlement.dossiers import Dossier
 from rx_flow.settlement.ledger import Booking, Outcome
-from rx_flow.settlement.quotes import Parcel, Quoted, Step, day_of
+from rx_flow.settlement.quotes import Parcel, Quoted, Step
 
 OK = 200
 ADDED = ("pharmacy", "reverses", "reason")  # what a statement's document says beside the statement
@@ -199,7 +199,7 @@ def _claimed(p: Prescription, prices: Mapping[int, int], step: Step) -> list[Cla
     """The lines as prescribed at the pharmacy's prices, each judged against its paid indication by ourselves."""
     if prices.keys() != {line.n for line in p.lines}:
         raise Refused(Code.MALFORMED, "prices: one for each line of the prescription")
-    on = day_of(step.now)
+    on = day(step.now)
     outside = {
         one.line
         for one in review(p, on)

@@ -223,6 +223,7 @@ def spoil(body: dict[str, Any], path: str, value: object) -> None:
         ("lines/0/n", "1", "line.n"),
         ("issued_at", "2026-03-02T10:00:00+08:00", "issued_at"),
         ("issued_at", "2026-02-30T02:00:00.000000Z", "issued_at"),
+        ("issued_at", "9999-01-01T00:00:00.000000Z", "issued_at"),  # the days after it could not be counted
         ("issued_at", 1, "issued_at"),
         ("valid_days", "3", "valid_days"),
         ("area", None, "area"),
@@ -238,6 +239,15 @@ def test_a_body_that_is_not_exactly_one_is_refused_without_its_content(
         Prescription.from_body(body)
 
     assert (caught.value.code, caught.value.detail) == (Code.MALFORMED, field)
+
+
+def test_a_signed_body_says_its_action_besides(write: Write) -> None:
+    p = write()
+
+    assert Prescription.from_signed({"action": "submit", **p.to_body()}) == p
+    with pytest.raises(Refused) as caught:
+        Prescription.from_signed({"actions": "submit", **p.to_body()})
+    assert caught.value.detail == "prescription: unknown field"
 
 
 json_values = st.recursive(

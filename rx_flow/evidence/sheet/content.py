@@ -201,7 +201,7 @@ def money(fen: int) -> str:
 def _prescription(document: Document) -> Prescription:
     if document.withheld:
         raise Refused(Code.NOT_FOUND, "the patient's fields are withheld: there is no sheet without them")
-    return Prescription.from_body({name: value for name, value in document.body.items() if name != "action"})
+    return Prescription.from_signed(document.body)
 
 
 def _diagnosis(one: Diagnosis) -> str:
