@@ -20,7 +20,7 @@ from rx_flow.crypto.canonical import JSON
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.crypto.pki.path import Trust
-from rx_flow.crypto.pki.profile import Purpose, Signer
+from rx_flow.crypto.pki.profile import Certified, Purpose, Signer
 from rx_flow.crypto.pki.status import Seen, plausible
 
 TYPE = "rx-document+jws"
@@ -177,12 +177,22 @@ def believe(claimed: Claimed, trust: Trust, seen: Seen) -> Document:
     if since is not None:
         plausible(claimed.at, since)
     certified = trust.certified(claimed.thumbprint, Purpose.DOCUMENT, claimed.at, now=seen.now, since=since)
-    if not claimed.suite.owns(certified.public):
-        raise Untrusted(Reason.WRONG_ALGORITHM, "not that of the certificate's key")
-    claimed.suite.verify(certified.public, claimed.parts.signed, claimed.parts.signature)
-    if claimed.members["by"] != certified.signer.id:
-        raise Untrusted(Reason.SIGNER_MISMATCH)
-    return _document(claimed, certified.signer)
+    return _by(claimed, certified)
+
+
+def weigh(claimed: Claimed, trust: Trust, seen: Seen) -> tuple[Document, Untrusted | None]:
+    """
+    Return the document as `believe` does, and None; or, where nothing but a revocation is in the way, that refusal.
+
+    For whoever tells others what was signed and why it does not count: what comes with a refusal is not to be acted on.
+    `Untrusted` for whatever else is wrong, also of what a revoked certificate has signed.
+    """
+    try:
+        return believe(claimed, trust, seen), None
+    except Untrusted as untrusted:
+        if untrusted.reason is not Reason.CERTIFICATE_REVOKED:
+            raise
+        return _by(claimed, trust.named(claimed.thumbprint, Purpose.DOCUMENT, claimed.at)), untrusted
 
 
 def digest_of(raw: str) -> str:
@@ -216,6 +226,16 @@ def moment(stated: JSON) -> datetime:
         with suppress(ValueError):
             return datetime.fromisoformat(stated)
     raise Untrusted(Reason.MALFORMED, "time")
+
+
+def _by(claimed: Claimed, certified: Certified) -> Document:
+    """The document, if the signature is that of a certificate's holder; else `Untrusted`."""
+    if not claimed.suite.owns(certified.public):
+        raise Untrusted(Reason.WRONG_ALGORITHM, "not that of the certificate's key")
+    claimed.suite.verify(certified.public, claimed.parts.signed, claimed.parts.signature)
+    if claimed.members["by"] != certified.signer.id:
+        raise Untrusted(Reason.SIGNER_MISMATCH)
+    return _document(claimed, certified.signer)
 
 
 def _sign(key: SigningKey, members: dict[str, object], at: datetime, opened: list[str]) -> tuple[str, bytes]:

@@ -7,7 +7,7 @@ here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rx_flow.crypto.documents import Claimed, Document, believe, take_apart
 from rx_flow.crypto.errors import Reason, Untrusted
@@ -26,11 +26,16 @@ def verify_dossier(
     names the place in the dossier, never content.
     """
     claimed = tuple(take_apart(raw, withheld=withheld) for raw in raws)
-    _chained(claimed, rx=rx, head=head)
+    chained(claimed, rx=rx, head=head)
     return tuple(believe(one, trust, seen) for one in claimed)
 
 
-def _chained(documents: tuple[Claimed, ...], *, rx: str, head: str | None) -> None:
+def chained(documents: Sequence[Claimed], *, rx: str, head: str | None = None) -> None:
+    """
+    Return if these are the documents of prescription `rx`, all of them, in their order; else `Untrusted`.
+
+    By what they claim: whether they are signed is looked at elsewhere, and `head` is as in `verify_dossier`.
+    """
     if not documents:
         raise Untrusted(Reason.NO_DOCUMENTS)
     # 1. Whose they are: all of them another prescription's, or one of them slipped in.

@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rx_flow.crypto import suites
-from rx_flow.crypto.documents import verify_document
+from rx_flow.crypto.documents import take_apart, verify_document, weigh
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pki import lists, status
 from rx_flow.crypto.pki.lists import Revoked, Why
@@ -130,6 +130,41 @@ def test_who_has_stolen_a_key_cannot_sign_into_the_past() -> None:
     assert verify_document(raw, trust, Seen(AT - SECOND)).by == DOCTOR  # the list came in advance: nothing is known yet
     assert refusal(raw, trust, Seen(AT)) is R.CERTIFICATE_REVOKED
     assert refusal(raw, trust, Seen(AT + DAY)) is R.CERTIFICATE_REVOKED
+
+
+def test_what_a_revoked_certificate_signed_can_be_told_and_why_it_does_not_count() -> None:
+    raw = document(NOW - 2 * HOUR)
+    taken, seen = take_apart(raw), Seen(NOW, held=NOW - HOUR)
+    stolen, later = trusting(revoked(AT, NOW - DAY)), trusting(revoked(AT, NOW - HOUR / 2))
+
+    for trust, due in ((trusting(), None), (later, None), (stolen, R.CERTIFICATE_REVOKED)):
+        found, why = weigh(taken, trust, seen)
+        assert (found.raw, found.by, found.signer.id) == (raw, DOCTOR, DOCTOR)
+        assert (why and why.reason) == due
+    # Nothing else is overlooked: not what else is wrong, and not a signature that is not even the revoked key's.
+    body, _, signature = raw.rpartition(".")
+    forged = take_apart(body + "." + ("A" if signature[0] != "A" else "B") + signature[1:])
+    for one, trust, when, reason in (
+        (forged, stolen, seen, R.BAD_SIGNATURE),
+        (taken, stolen, Seen(NOW, held=NOW - 2 * DAY), R.SIGNED_AHEAD),
+        (taken, Trust([ISSUER[1]], [DOCTORS[1]]), seen, R.STATUS_UNDETERMINABLE),
+    ):
+        with pytest.raises(Untrusted) as untrusted:
+            weigh(one, trust, when)
+        assert untrusted.value.reason is reason
+
+
+def test_whom_a_certificate_names_is_told_though_it_was_revoked_but_not_beyond_its_time_or_purpose() -> None:
+    stolen = trusting(revoked())
+
+    assert stolen.named(PRINT, Purpose.DOCUMENT, NOW).signer.id == DOCTOR
+    for purpose, at, reason in (
+        (Purpose.PACKAGE, NOW, R.WRONG_USAGE),
+        (Purpose.DOCUMENT, NOW - 21 * DAY, R.CERTIFICATE_NOT_YET_VALID),
+    ):
+        with pytest.raises(Untrusted) as untrusted:
+            stolen.named(PRINT, purpose, at)
+        assert untrusted.value.reason is reason
 
 
 def test_what_was_recorded_while_the_key_was_in_other_hands_does_not_count() -> None:

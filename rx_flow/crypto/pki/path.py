@@ -200,12 +200,17 @@ class Trust:
         when on the signature is known to exist (None: since now). Raises `Untrusted` otherwise, also where nobody can
         say. A chain is walked once and remembered; time and revocation are judged every time.
         """
-        found = self._certify(thumbprint)
-        if found.certified.purpose is not purpose:
-            raise Untrusted(Reason.WRONG_USAGE)
-        found.certified.at(at)
+        found = self._valid(thumbprint, purpose, at)
         status.judge(found.links, self._lists, now=now, since=since or now)
         return found.certified
+
+    def named(self, thumbprint: str, purpose: Purpose, at: datetime) -> Certified:
+        """
+        Return what a certificate says as `certified` does, but whatever has been revoked.
+
+        For whoever must tell what somebody signed whose signature does not count; never for whoever acts on it.
+        """
+        return self._valid(thumbprint, purpose, at).certified
 
     def signer(self, thumbprint: str, at: datetime, *, now: datetime | None = None) -> Signer:
         """
@@ -297,6 +302,14 @@ class Trust:
             if one.certified.purpose is Purpose.PACKAGE and one.certified.signer.institution == institution:
                 found.append(one)
         return tuple(sorted(found, key=lambda one: one.certified.begins, reverse=True))
+
+    def _valid(self, thumbprint: str, purpose: Purpose, at: datetime) -> _Walked:
+        """A believed certificate for `purpose` that was valid at `at`, revoked or not."""
+        found = self._certify(thumbprint)
+        if found.certified.purpose is not purpose:
+            raise Untrusted(Reason.WRONG_USAGE)
+        found.certified.at(at)
+        return found
 
     def _walk(self, thumbprint: str) -> _Walked:
         """
