@@ -8,7 +8,6 @@ hides cannot be judged, and is said.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,7 +17,7 @@ from rx_flow.crypto.disclosures import COMMITMENTS
 from rx_flow.crypto.documents import Document
 from rx_flow.evidence.faults import Fault, Unproven
 from rx_flow.law.catalogue import supply_ok
-from rx_flow.law.fields import read_day
+from rx_flow.law.dispensing import lots_complete, read_lots
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import review, unanswered
@@ -221,7 +220,7 @@ class _Replay:
                 unanswered=open_,
                 supply_ok=supplied,
                 picker=picker if isinstance(picker, str) else None,
-                lots_complete=action == "dispense" and _complete(body["lots"], p, document),
+                lots_complete=action == "dispense" and lots_complete(read_lots(body["lots"]), p.lines, on),
             ),
         )
 
@@ -260,17 +259,3 @@ def _totals(statement: Document) -> dict[str, int]:
     if totals["total_fen"] != totals["fund_fen"] + totals["patient_fen"]:
         raise Refused(Code.BAD_DOCUMENT, "the statement does not add up")
     return totals
-
-
-def _complete(lots: Any, p: Prescription, document: Document) -> bool:  # noqa: ANN401  as it was read
-    """Whether the lots give each line its quantity: a trace code for each unit, none twice, nothing expired."""
-    given: Counter[int] = Counter()
-    codes: list[str] = []
-    for lot in lots:
-        if read_day(lot["expiry"], "lots.expiry") < day(document.at):
-            return False
-        if len(lot["trace_codes"]) != lot["quantity"]:
-            return False
-        given[lot["n"]] += lot["quantity"]
-        codes += lot["trace_codes"]
-    return given == Counter({line.n: line.quantity for line in p.lines}) and len(set(codes)) == len(codes)

@@ -12,9 +12,10 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, update
 
 from rx_flow.crypto.documents import Document
+from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Actor, RxId, Standing, State
-from rx_flow.pharmacy.holdings import HELD, Step, Wanted, held, key
+from rx_flow.pharmacy.holdings import HELD, Step, held, key
 from rx_flow.pharmacy.tables import handed_out, holding, pending
 from rx_flow.record import audit, dossier
 from rx_flow.record.audit import Origin

@@ -11,17 +11,18 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from rx_flow.auth.problems import code_of
 from rx_flow.auth.site import Site
+from rx_flow.auth.titles import code_of
 from rx_flow.crypto.documents import Document, verify_document
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.packages import open_package
 from rx_flow.crypto.pki.status import Seen, told
+from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Area, Role, Standing, State
 from rx_flow.pharmacy import answers, papers
 from rx_flow.pharmacy.answers import DONE_BELOW, Kept
-from rx_flow.pharmacy.holdings import Step, Wanted, held, waiting
+from rx_flow.pharmacy.holdings import Step, held, waiting
 from rx_flow.pharmacy.opened import Copy, open_copy
 from rx_flow.record.dossier import Package
 from rx_flow.record.outbox import Message, Reply

@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from rx_flow.crypto.pki.status import Seen, told
+from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Area, RxId, Standing, State
 from rx_flow.pharmacy.tables import holding, pending
@@ -20,18 +21,6 @@ from rx_flow.record.tables import document as _document
 
 # In these states the last document was ours or about what we hold; in any other, nobody or somebody else holds it.
 HELD = frozenset({State.CLAIMED, State.ACCEPTED, State.SETTLED, State.DISPENSED})
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """
-    What one line of a prescription asks for, in clear: which drug and how many units.
-    """
-
-    n: int
-    drug: str
-    quantity: int
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from rx_flow.auth.site import Site, recording
 from rx_flow.auth.staff import SignedIn
 from rx_flow.crypto.documents import Document
 from rx_flow.crypto.pki.status import Seen
+from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, Standing, State
 from rx_flow.pharmacy import papers, sending
 from rx_flow.pharmacy.answers import DONE_BELOW
 from rx_flow.pharmacy.delivery import code_in
-from rx_flow.pharmacy.holdings import HELD, Held, Wanted, held, page, waiting
+from rx_flow.pharmacy.holdings import HELD, Held, held, page, waiting
 from rx_flow.pharmacy.opened import Copy, open_copy
 from rx_flow.record import audit, dossier, recorded
 from rx_flow.record.dossier import Answer, Kept, Package

@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from rx_flow.auth.doors import Count, Day, Digest, Fen, PersonCode, Pin, Reason, Rx, Strict
 from rx_flow.auth.shapes import DocumentOut, FindingOut, examples
+from rx_flow.law.dispensing import Lot, Wanted
 from rx_flow.law.standing import SHANGHAI, Standing, State
-from rx_flow.pharmacy.holdings import Held, Wanted
+from rx_flow.pharmacy.holdings import Held
 from rx_flow.pharmacy.reading import Became, Opened, Status
 from rx_flow.pharmacy.sending import Done
-from rx_flow.pharmacy.steps import Lot
 
 # As somebody types it: with blanks, hyphens, small letters, O for 0.
 PickupCode = Annotated[str, StringConstraints(min_length=1, max_length=80), Field(examples=["7M2K9-Q4T1V-8B3XH-R6CNE"])]

@@ -6,16 +6,15 @@ No rule of its own lives here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from rx_flow.auth.site import Site, recording
 from rx_flow.auth.staff import SignedIn
 from rx_flow.crypto.pickup import normalise
+from rx_flow.law.dispensing import Lot, lots_complete
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import review, unanswered
 from rx_flow.law.standing import Ask, Facts, RxId, Standing, day
@@ -30,19 +29,6 @@ from rx_flow.record.outbox import Unreachable
 
 NO_REASON = ""
 UNITS_MOST = 800  # on one dispense record: with their trace codes they must fit into one document
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """
-    Units of one lot handed out for one line, each with its trace code (追溯码).
-    """
-
-    n: int
-    lot: str
-    quantity: int
-    expiry: date
-    trace_codes: tuple[str, ...]
 
 
 async def claim(staff: SignedIn, *, code: str | None, rx: RxId | None) -> sending.Done:
@@ -112,11 +98,12 @@ async def dispense(staff: SignedIn, rx: RxId, *, pin: str, picker: str, lots: Se
             raise Refused(Code.TOO_LARGE, f"at most {UNITS_MOST} units on one record")
         key = await staff.key(pin)
         known = await site.db.read(held, rx, site.code)
-        facts = Facts(picker=_picker(site, picker), lots_complete=known is not None and _complete(known, lots, now))
+        complete = known is not None and lots_complete(lots, known.lines, day(now))
+        facts = Facts(picker=_picker(site, picker), lots_complete=complete)
         ask = Ask("dispense", staff.actor, now, facts=facts)
         found = actions.permits(known, ask)
         row = decide(found.standing, ask)
-        body = {"picker": picker, "lots": [_lot(lot) for lot in lots], "reason": NO_REASON}
+        body = {"picker": picker, "lots": [lot.to_body() for lot in lots], "reason": NO_REASON}
         document = papers.sign(key, found.standing, ask, row=row, body=body)
         parcel = sending.parcel(site, document, sending.platform(site), path=f"/prescriptions/{rx}/dispense")
         units = [Unit(code, lot.n, lot.lot, expiry=lot.expiry) for lot in lots for code in lot.trace_codes]
@@ -143,24 +130,3 @@ def _picker(site: Site, picker: str) -> str | None:
     """Who picked, if it is somebody of this pharmacy."""
     person = site.directory.person(picker)
     return picker if person is not None and person.institution == site.code else None
-
-
-def _complete(known: Held, lots: Sequence[Lot], now: datetime) -> bool:
-    """Whether the lots give each line exactly its quantity: a trace code of its own for each unit, nothing expired."""
-    given: Counter[int] = Counter()
-    codes = [code for lot in lots for code in lot.trace_codes]
-    for lot in lots:
-        if len(lot.trace_codes) != lot.quantity or lot.expiry < day(now):
-            return False
-        given[lot.n] += lot.quantity
-    return given == Counter({line.n: line.quantity for line in known.lines}) and len(set(codes)) == len(codes)
-
-
-def _lot(lot: Lot) -> dict[str, object]:
-    return {
-        "n": lot.n,
-        "lot": lot.lot,
-        "quantity": lot.quantity,
-        "expiry": lot.expiry.isoformat(),
-        "trace_codes": list(lot.trace_codes),
-    }

@@ -5,11 +5,7 @@ What the platform establishes about a document before it asks the law; nobody's 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy import Connection, bindparam, select, true, update
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +14,7 @@ from rx_flow.config import Directory
 from rx_flow.crypto.documents import Document
 from rx_flow.law import fields as f
 from rx_flow.law.catalogue import supply_ok
+from rx_flow.law.dispensing import Wanted, lots_complete, read_lots
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Severity, review, unanswered
@@ -25,10 +22,7 @@ from rx_flow.law.standing import Facts, day
 from rx_flow.platform.tables import line, trace_code
 from rx_flow.record.statements import Prepared, insert_into
 
-_TRACE_CODE = re.compile(r"[0-9A-Za-z]{7,40}")
 _PERSON = re.compile(r"[0-9A-Za-z]{1,24}")
-_LOT = ("n", "lot", "quantity", "expiry", "trace_codes")
-LOTS_MAX = 100
 _LINES = Prepared(
     select(line.c.n, line.c.drug, line.c.quantity, line.c.unit)
     .where(line.c.area == bindparam("area"), line.c.rx == bindparam("rx"))
@@ -40,18 +34,6 @@ _IN = Prepared(
     .where(trace_code.c.area == bindparam("k_area"), trace_code.c.rx == bindparam("k_rx"))
     .values(returned=true())
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """
-    One line in clear: which drug, how many units.
-    """
-
-    n: int
-    drug: str
-    quantity: int
-    unit: str
 
 
 def lines(tx: Connection, rx: str) -> tuple[Wanted, ...]:
@@ -85,47 +67,17 @@ def of_opinion(prescription: Prescription, document: Document) -> Facts:
     return Facts(unanswered=max(ours, 0 if reason.strip() else serious))
 
 
-def _lots(document: Document) -> list[Mapping[str, Any]]:
-    """The lots of a dispense record, each field checked for its form."""
-    lots = f.items(document.body.get("lots"), "lots")
-    if len(lots) > LOTS_MAX:
-        f.malformed("lots: too many")
-    for lot in lots:
-        f.exactly(lot, _LOT, "lots")
-        f.whole(lot["n"], "lots.n", least=1, most=99)
-        f.whole(lot["quantity"], "lots.quantity", least=1, most=10_000)
-        f.text(lot["lot"], "lots.lot", most=40)
-        f.read_day(lot["expiry"], "lots.expiry")
-        for code in f.items(lot["trace_codes"], "lots.trace_codes"):
-            f.shaped(code, "lots.trace_codes", _TRACE_CODE)
-    return lots
-
-
-def _complete(lots: Iterable[Mapping[str, Any]], wanted: Mapping[int, int], on: date) -> bool:
-    """Whether the lots give each line exactly its quantity: a trace code (追溯码) for each unit, nothing expired."""
-    given: Counter[int] = Counter()
-    for lot in lots:
-        if len(lot["trace_codes"]) != lot["quantity"] or f.read_day(lot["expiry"], "lots.expiry") < on:
-            return False
-        given[lot["n"]] += lot["quantity"]
-    return given == Counter(wanted)
-
-
-def _codes(lots: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    return [(code, lot["n"]) for lot in lots for code in lot["trace_codes"]]
-
-
 def of_dispensing(tx: Connection, directory: Directory, document: Document) -> Facts:
     """
     Who picked, if it is somebody of that pharmacy, and whether the lots account for every unit prescribed.
     """
-    lots = _lots(document)
-    wanted = {one.n: one.quantity for one in lines(tx, document.rx)}
+    lots = read_lots(document.body.get("lots"))
     picker = document.body.get("picker")
     f.shaped(picker, "picker", _PERSON)
     person = directory.person(str(picker))
     ours = person is not None and person.institution == document.signer.institution
-    return Facts(picker=str(picker) if ours else None, lots_complete=_complete(lots, wanted, day(document.at)))
+    complete = lots_complete(lots, lines(tx, document.rx), day(document.at))
+    return Facts(picker=str(picker) if ours else None, lots_complete=complete)
 
 
 def hand_out(tx: Connection, document: Document) -> None:
@@ -134,7 +86,9 @@ def hand_out(tx: Connection, document: Document) -> None:
 
     The database's unique index decides, not a query: two pharmacies cannot hand out one package at the same moment.
     """
-    codes = sorted(_codes(_lots(document)))  # in one order everywhere, so that two hand-outs cannot wait for each other
+    lots = read_lots(document.body.get("lots"))
+    # In one order everywhere, so that two hand-outs cannot wait for each other.
+    codes = sorted((code, lot.n) for lot in lots for code in lot.trace_codes)
     rows = [{"area": document.rx[:6], "rx": document.rx, "code": code, "n": n, "returned": False} for code, n in codes]
     try:
         _OUT.many(tx, rows)

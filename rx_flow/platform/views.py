@@ -10,10 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId, Standing, State
 from rx_flow.platform import relations
-from rx_flow.platform.facts import Wanted, lines
+from rx_flow.platform.facts import lines
 from rx_flow.platform.vault import Vault
 from rx_flow.record import audit, dossier, recorded
 from rx_flow.record.advance import load

@@ -64,14 +64,14 @@ def bill(total: int, fund: int, patient: int) -> dict[str, int]:
     return {"total_fen": total, "fund_fen": fund, "patient_fen": patient}
 
 
-LOT: dict[str, Any] = {"n": 1, "lot": "L1", "quantity": 1, "expiry": "2027-01-01", "trace_codes": ["TC1"]}
+LOT: dict[str, Any] = {"n": 1, "lot": "L1", "quantity": 1, "expiry": "2027-01-01", "trace_codes": ["TRACE01"]}
 
 
 def lots(*given: dict[str, Any]) -> Change:
     return changed(7, lots=[{**LOT, **one} for one in given])
 
 
-SEVEN = [{"trace_codes": [f"TC{number}"]} for number in range(7)]
+SEVEN = [{"trace_codes": [f"TRACE0{number}"]} for number in range(7)]
 # The dossier: 1 prescription, 2 opinion1, 3 release, 4 claim, 5 opinion2, 6 settle, 7 dispense, 8 take_back, 9 reverse.
 REFUSED: dict[str, tuple[Change, str]] = {
     "nothing": (lambda _: [], "there are no documents"),
@@ -103,11 +103,11 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "a picker who checks": (changed(7, picker=PHARMACIST), "document 7: picker_required"),
     "a picker who is nobody": (changed(7, picker=None), "document 7: picker_required"),
     "too few units": (lots(*SEVEN[:6]), "document 7: lots_incomplete"),
-    "units of another line": (lots(*SEVEN[:6], {"n": 2, "trace_codes": ["TC6"]}), "document 7: lots_incomplete"),
+    "units of another line": (lots(*SEVEN[:6], {"n": 2, "trace_codes": ["TRACE06"]}), "document 7: lots_incomplete"),
     "a unit without its code": (lots(*SEVEN[:6], {"trace_codes": []}), "document 7: lots_incomplete"),
-    "a code twice": (lots(*SEVEN[:6], {"trace_codes": ["TC0"]}), "document 7: lots_incomplete"),
+    "a code twice": (lots(*SEVEN[:6], {"trace_codes": ["TRACE00"]}), "document 7: lots_incomplete"),
     "an expired lot": (
-        lots(*SEVEN[:6], {"trace_codes": ["TC6"], "expiry": "2026-01-01"}),
+        lots(*SEVEN[:6], {"trace_codes": ["TRACE06"], "expiry": "2026-01-01"}),
         "document 7: lots_incomplete",
     ),
     "lots that are none": (changed(7, lots=[1]), "document 7: malformed"),

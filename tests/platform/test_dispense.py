@@ -99,7 +99,7 @@ async def test_a_package_is_sold_once(w: World) -> None:
     await w.dispense(first, lots=[GOOD])
 
     assert problem(await w.dispense(second, lots=[GOOD])) == (409, "trace_code_used")
-    assert problem(await w.dispense(second, lots=[{**GOOD, "trace_codes": [CODES[0]] * 7}])) == (409, "trace_code_used")
+    assert problem(await w.dispense(second, lots=[{**GOOD, "trace_codes": [CODES[0]] * 7}])) == (422, "lots_incomplete")
     assert await w.state(second) is State.SETTLED
     assert (await w.dispense(second)).status_code == 200
 
