@@ -11,5 +11,7 @@ hospital    submit, approve, send_back, release, revoke
 platform    receive, claim, hand_back, accept, refuse, dispense, take_back, expire, the vault
 pharmacy    the counter: its queue and its opened copies
 settlement  the insurer: policy, adjudicate, ledger
+opening     keys, schema and comparison of an institution, for commands and services alike
+app         a site, or every site, put together, started and stopped
 cli         the command rx-flow: keys, serve, audit, evidence, verify, law, demo
 """

@@ -21,9 +21,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rx_flow.auth import adopting, freshness, locks, problems, resting, staff, tokens
+from rx_flow.auth import adopting, freshness, problems, resting, staff, tokens
 from rx_flow.auth.log import parties, witness
-from rx_flow.auth.log.nights import Comparison, look, open_nightly
+from rx_flow.auth.log.nights import look, open_nightly
 from rx_flow.auth.log.running import open_logs
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
@@ -31,32 +31,14 @@ from rx_flow.auth.sessions import Sessions
 from rx_flow.auth.site import Clock, Site, utc_now
 from rx_flow.auth.wire import edge, openapi
 from rx_flow.auth.wire.page import index
-from rx_flow.config import (
-    PASSPHRASE_CHARACTERS_MIN,
-    Directory,
-    Institution,
-    Kind,
-    Settings,
-    Unfit,
-    WrongPassphrase,
-    check_passphrase,
-    read_keyring,
-    read_passphrase,
-    read_suites,
-)
-from rx_flow.crypto.errors import Missing, Untrusted, WrongPin
-from rx_flow.crypto.keyrings.kept import Unreachable
-from rx_flow.crypto.keyrings.ring import Keyring
-from rx_flow.crypto.pki.path import Trust, suites_of_roots
-from rx_flow.law.standing import Actor
-from rx_flow.record import schema
-from rx_flow.record.audit import Origin
+from rx_flow.config import Directory, Institution, Kind, Settings, Unfit
+from rx_flow.opening import comparison, components, unlock_keys
+from rx_flow.record import revisions, schema
 from rx_flow.record.database import Database
 from rx_flow.record.outbox import Message, Reply
 from rx_flow.record.sender import Sender
 
 log = logging.getLogger(__name__)
-TOKEN_PIN_MIN = 6  # characters; a token counts the tries, so that it may be short
 REST_SECONDS = 5.0
 SWEEP_SECONDS = 60.0
 Background = Callable[[Site], Coroutine[Any, Any, None]]
@@ -83,69 +65,6 @@ def part(kind: Kind) -> Part:
     return Part(routes.router, delivery.on_reply, getattr(delivery, "background", None))
 
 
-def comparison(kind: Kind) -> Comparison:
-    """Import what holds the rows of a kind of site against its log, and no routes."""
-    return importlib.import_module(f"rx_flow.{kind}.compared").compare  # type: ignore[no-any-return]  # as each has it
-
-
-def components(kind: Kind) -> tuple[str, ...]:
-    """
-    Return the parts of the schema that a site of this kind keeps: for `schema.heads` and `schema.upgrade`.
-    """
-    return schema.components(kind.value)
-
-
-def open_keys(settings: Settings) -> tuple[Trust, Keyring]:
-    """
-    Read whom the site trusts and its own keys; raise `Unfit` where they are missing, or not fit for production.
-    """
-    where = settings.keyring or read_keyring()
-    shortest = TOKEN_PIN_MIN if where else PASSPHRASE_CHARACTERS_MIN
-    passphrase = settings.passphrase or read_passphrase(settings.keys, settings.mode, shortest=shortest)
-    if settings.mode == "production":
-        check_passphrase(settings.keys, passphrase, shortest=shortest)
-    try:
-        accepts = settings.suites or read_suites() or suites_of_roots(settings.keys)
-        trust = Trust.load(settings.keys, accepts=accepts)
-        keyring = Keyring.load(settings.keys / settings.code, passphrase, where)
-    except WrongPin:
-        raise WrongPassphrase(f"the passphrase does not open the keys of {settings.code}") from None
-    except Unreachable as fault:
-        raise Unfit(f"the token with the keys of {settings.code} cannot be used: {fault}") from None
-    except Missing as fault:
-        raise Unfit(str(fault)) from None
-    except ImportError:
-        raise Unfit("keys in a token need python-pkcs11: pip install -e '.[hsm]', or 'rx-flow[hsm]'") from None
-    except (OSError, ValueError, Untrusted):
-        raise Unfit(f"the keys of {settings.code} in {settings.keys} cannot be read: see keys/README.md") from None
-    if settings.mode == "production" and (trust.is_development or keyring.is_development):
-        raise Unfit("these are development keys: production needs keys of its own, see keys/README.md")
-    return trust, keyring
-
-
-def unlock_keys(
-    settings: Settings, institution: Institution, db: Database, *, clock: Clock = utc_now
-) -> tuple[Trust, Keyring]:
-    """
-    Do what `open_keys` does, and record a wrong passphrase; five wrong PINs of a token in a row lock us out of it.
-
-    A token locks itself for good after a few more, and then only its maker's password helps; so we stop before.
-    """
-    me = Actor(institution.code, institution.kind.role, institution.code)
-    before = db.look(locks.failures, institution.area, me.id)
-    if before >= locks.FAILURES_MAX and (settings.keyring or read_keyring()):
-        raise Unfit(f"the PIN of the token is locked: find it, then `rx-flow staff unlock {me.id} {me.id}`")
-    try:
-        found = open_keys(settings)
-    except WrongPassphrase:
-        here = Origin(me.id, "")
-        db.run(locks.stumble, me, institution.area, origin=here, now=clock(), action="open_keys")
-        raise
-    if before:
-        db.run(locks.steady, me, institution.area)
-    return found
-
-
 def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, clock: Clock = utc_now) -> Site:
     """
     Open an institution's keys and database; raise `Unfit` where they do not fit the settings, `SchemaOutdated` for old.
@@ -155,9 +74,9 @@ def open_site(settings: Settings, directory: Directory, *, on_reply: OnReply, cl
         raise Unfit(f"{settings.code} is not in {settings.keys}/directory.json")
     folder = settings.keys / settings.code
     freshness.prepare(settings, clock())
-    db = Database.open(settings.database_url, heads=schema.heads(components(institution.kind)))
+    db = Database.open(settings.database_url, heads=revisions.heads(components(institution.kind)))
     try:
-        trust, keyring = unlock_keys(settings, institution, db, clock=clock)
+        trust, keyring = unlock_keys(settings, institution, db, now=clock())
     except BaseException:
         db.close()
         raise

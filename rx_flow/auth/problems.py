@@ -17,8 +17,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from rx_flow.auth.titles import TITLES
-from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.auth.titles import TITLES, code_of
+from rx_flow.crypto.errors import Untrusted
 from rx_flow.law.refusals import Code, Refused
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -86,30 +86,6 @@ STATUS: dict[Code, int] = {
     **dict.fromkeys((_C.CERTIFICATE_STATUS_UNKNOWN, _C.PEER_UNREACHABLE, _C.BUSY), 503),
 }
 
-# What the client is told of a proof that does not hold; whatever is not named is a bad document.
-_R = Reason
-_UNTRUSTED: dict[Reason, Code] = {
-    **dict.fromkeys((_R.TOO_LARGE, _R.HEADER_TOO_LARGE), Code.TOO_LARGE),
-    _R.NOT_FOR_US: Code.NOT_FOR_US,
-    **dict.fromkeys((_R.BAD_SIGNATURE, _R.SIGNATURE_RANGE, _R.SIGNATURE_MALLEABLE), Code.BAD_SIGNATURE),
-    **dict.fromkeys((_R.CLASSICAL_MISSING, _R.QUANTUM_MISSING, _R.BAD_QUANTUM_SIGNATURE), Code.BAD_SIGNATURE),
-    **dict.fromkeys((_R.UNKNOWN_SIGNER, _R.UNTRUSTED_CHAIN, _R.WRONG_USAGE, _R.BAD_CERTIFICATE), Code.UNKNOWN_SIGNER),
-    **dict.fromkeys((_R.CERTIFICATE_EXPIRED, _R.CERTIFICATE_NOT_YET_VALID), Code.CERTIFICATE_EXPIRED),
-    _R.CERTIFICATE_REVOKED: Code.CERTIFICATE_REVOKED,
-    _R.SUITE_NOT_ACCEPTED: Code.SUITE_NOT_ACCEPTED,
-    _R.STATUS_UNDETERMINABLE: Code.CERTIFICATE_STATUS_UNKNOWN,
-    **dict.fromkeys((_R.SIGNED_AHEAD, _R.SIGNED_LONG_AGO), Code.CLOCK_SKEW),
-    _R.SIGNER_MISMATCH: Code.WRONG_SIGNER,
-    **dict.fromkeys((_R.FOREIGN_DOSSIER, _R.FOREIGN_DOCUMENT), Code.DOCUMENT_REPLAYED),
-    **dict.fromkeys(
-        (_R.DOCUMENT_MISSING, _R.DOCUMENT_TWICE, _R.OUT_OF_ORDER, _R.BROKEN_CHAIN, _R.CUT_SHORT),
-        Code.DOCUMENT_OUT_OF_ORDER,
-    ),
-    **dict.fromkeys(
-        (_R.TOKEN_EXPIRED, _R.TOKEN_NOT_YET_VALID, _R.TOKEN_TOO_LONG, _R.WRONG_AUDIENCE), Code.UNAUTHENTICATED
-    ),
-    _R.MALFORMED_CODE: Code.MALFORMED_CODE,
-}
 _FRAMEWORK: dict[int, tuple[int, str]] = {
     400: (422, Code.MALFORMED),
     404: (404, Code.NOT_FOUND),
@@ -150,15 +126,6 @@ class Problem(BaseModel):
     code: str = Field(description="稳定的问题代码 / stable code", json_schema_extra={"enum": list(TITLES)})
     detail: str
     trace: str = Field(description="用于查询日志 / finds the request in the logs and the audit log")
-
-
-def code_of(refusal: Refused | Untrusted) -> Code:
-    """
-    Return the stable code for a refusal or for a proof that did not hold.
-    """
-    if isinstance(refusal, Refused):
-        return refusal.code
-    return _UNTRUSTED.get(refusal.reason, Code.BAD_DOCUMENT)
 
 
 def problem(

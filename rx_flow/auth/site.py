@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from rx_flow.auth.log.running import Logs
 from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
-from rx_flow.auth.problems import code_of
 from rx_flow.auth.sessions import Sessions
 from rx_flow.auth.throttle import Throttle
+from rx_flow.auth.titles import code_of
 from rx_flow.auth.wire import trace
 from rx_flow.config import Directory, Institution, Kind, Settings
 from rx_flow.crypto.errors import Untrusted

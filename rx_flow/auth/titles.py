@@ -1,10 +1,11 @@
 """
-What a person reads of each refusal: one Chinese and one English title for every code. The only place for them.
+What is said of each refusal: its stable code, and one Chinese and one English title for it. The only place for them.
 """
 
 from __future__ import annotations
 
-from rx_flow.law.refusals import Code
+from rx_flow.crypto.errors import Reason, Untrusted
+from rx_flow.law.refusals import Code, Refused
 
 TITLES: dict[str, tuple[str, str]] = {
     Code.TOO_LARGE: ("请求内容过大", "The request is too large"),
@@ -61,3 +62,37 @@ TITLES: dict[str, tuple[str, str]] = {
     "method_not_allowed": ("不支持的请求方法", "The method is not allowed here"),
     "internal_error": ("系统内部错误", "An error inside the system"),
 }
+
+# What the client is told of a proof that does not hold; whatever is not named is a bad document.
+_R = Reason
+_UNTRUSTED: dict[Reason, Code] = {
+    **dict.fromkeys((_R.TOO_LARGE, _R.HEADER_TOO_LARGE), Code.TOO_LARGE),
+    _R.NOT_FOR_US: Code.NOT_FOR_US,
+    **dict.fromkeys((_R.BAD_SIGNATURE, _R.SIGNATURE_RANGE, _R.SIGNATURE_MALLEABLE), Code.BAD_SIGNATURE),
+    **dict.fromkeys((_R.CLASSICAL_MISSING, _R.QUANTUM_MISSING, _R.BAD_QUANTUM_SIGNATURE), Code.BAD_SIGNATURE),
+    **dict.fromkeys((_R.UNKNOWN_SIGNER, _R.UNTRUSTED_CHAIN, _R.WRONG_USAGE, _R.BAD_CERTIFICATE), Code.UNKNOWN_SIGNER),
+    **dict.fromkeys((_R.CERTIFICATE_EXPIRED, _R.CERTIFICATE_NOT_YET_VALID), Code.CERTIFICATE_EXPIRED),
+    _R.CERTIFICATE_REVOKED: Code.CERTIFICATE_REVOKED,
+    _R.SUITE_NOT_ACCEPTED: Code.SUITE_NOT_ACCEPTED,
+    _R.STATUS_UNDETERMINABLE: Code.CERTIFICATE_STATUS_UNKNOWN,
+    **dict.fromkeys((_R.SIGNED_AHEAD, _R.SIGNED_LONG_AGO), Code.CLOCK_SKEW),
+    _R.SIGNER_MISMATCH: Code.WRONG_SIGNER,
+    **dict.fromkeys((_R.FOREIGN_DOSSIER, _R.FOREIGN_DOCUMENT), Code.DOCUMENT_REPLAYED),
+    **dict.fromkeys(
+        (_R.DOCUMENT_MISSING, _R.DOCUMENT_TWICE, _R.OUT_OF_ORDER, _R.BROKEN_CHAIN, _R.CUT_SHORT),
+        Code.DOCUMENT_OUT_OF_ORDER,
+    ),
+    **dict.fromkeys(
+        (_R.TOKEN_EXPIRED, _R.TOKEN_NOT_YET_VALID, _R.TOKEN_TOO_LONG, _R.WRONG_AUDIENCE), Code.UNAUTHENTICATED
+    ),
+    _R.MALFORMED_CODE: Code.MALFORMED_CODE,
+}
+
+
+def code_of(refusal: Refused | Untrusted) -> Code:
+    """
+    Return the stable code for a refusal or for a proof that did not hold.
+    """
+    if isinstance(refusal, Refused):
+        return refusal.code
+    return _UNTRUSTED.get(refusal.reason, Code.BAD_DOCUMENT)

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rx_flow.auth.problems import code_of
-from rx_flow.auth.titles import TITLES
+from rx_flow.auth.titles import TITLES, code_of
 from rx_flow.cli import audit, keys, law, serve, upkeep
 from rx_flow.cli.demo import command as demo
 from rx_flow.cli.language import LANGUAGE, tr

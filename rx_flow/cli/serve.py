@@ -15,12 +15,13 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from rx_flow.app import build, components, embedded
+from rx_flow.app import build, embedded
 from rx_flow.cli import sites
 from rx_flow.cli.hardening import keep_memory_in
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Directory, Institution, Kind, Mode, Settings
+from rx_flow.opening import components
 from rx_flow.record.schema import upgrade
 
 Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the folder of databases"))]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from rx_flow.app import components
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Directory, Institution, Kind
+from rx_flow.opening import components
 from rx_flow.record.database import Database
-from rx_flow.record.schema import heads
+from rx_flow.record.revisions import heads
 
 KEYS_HELP = tr(
     "密钥目录；默认为数据目录下的 keys，没有则为 ./keys", "the folder of keys; DATA/keys or else ./keys if none"

@@ -7,20 +7,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rx_flow.app import unlock_keys
 from rx_flow.auth import locks
-from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Kind, Settings
 from rx_flow.law.fields import AREA
 from rx_flow.law.standing import SHANGHAI, Actor
+from rx_flow.opening import unlock_keys
 from rx_flow.platform.sweep import sweep
 from rx_flow.record.audit import Origin
 from rx_flow.settlement import actions
@@ -63,7 +63,7 @@ def unlock(
                 typer.echo(tr("没有被锁定的人员", "nobody is locked out"))
             return
         by = Actor(me.code, me.kind.role, me.code)
-        db.run(locks.unlock, person, me.area, by=by, origin=Origin(me.code, ""), now=utc_now())
+        db.run(locks.unlock, person, me.area, by=by, origin=Origin(me.code, ""), now=datetime.now(UTC))
     typer.echo(tr(f"{person} 已解除锁定", f"{person} is unlocked"))
 
 
@@ -80,8 +80,8 @@ def expire(
     me = sites.institution(known, "")
     settings = Settings(me.code, database_url or sites.database_url(data, me.code), folder)
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:
-        _, keyring = unlock_keys(settings, me, db)
-        done = asyncio.run(sweep(db, keyring=keyring, origin=Origin(me.code, ""), now=utc_now()))
+        _, keyring = unlock_keys(settings, me, db, now=datetime.now(UTC))
+        done = asyncio.run(sweep(db, keyring=keyring, origin=Origin(me.code, ""), now=datetime.now(UTC)))
     for answer in done:
         typer.echo(json.dumps({"rx": answer.rx, "document": answer.digest}) if as_json else answer.rx)
     if not as_json:
@@ -120,8 +120,8 @@ def enrol(
     folder = sites.keys_of(data, keys)
     settings = Settings(me.code, database_url or sites.database_url(data, me.code), folder)
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:
-        _, keyring = unlock_keys(settings, me, db)
+        _, keyring = unlock_keys(settings, me, db, now=datetime.now(UTC))
         person = Insured(settlement.pseudonym(keyring, id_type, number), area, scheme, category)
         by = Actor(me.code, me.kind.role, me.code)
-        db.run(actions.enrol, person, Step(by, utc_now(), Origin(me.code, ""), keyring.at_rest))
+        db.run(actions.enrol, person, Step(by, datetime.now(UTC), Origin(me.code, ""), keyring.at_rest))
     typer.echo(tr("已登记", "entered"))

@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib import resources
 
 from rx_flow.crypto.documents import rfc3339
-from rx_flow.law.standing import SHANGHAI
+from rx_flow.law.standing import wall_clock
 
 _WITHHELD = (
     "患者姓名、证件、性别、出生日期、诊断等已遮蔽，文书中只有其加盐承诺；签名不受影响。",
@@ -29,7 +29,7 @@ def text(members: Collection[str], *, rx: str, at: datetime, withheld: bool) -> 
     filled = (resources.files(__package__) / "guide.md").read_text("utf-8")
     for name, value in {
         "RX": rx,
-        "AT": f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S} (+08:00)",
+        "AT": f"{wall_clock(at)} (+08:00)",
         "STATED": rfc3339(at),
         "EPOCH": str(int(at.timestamp())),
         "SHOWN_ZH": zh,

@@ -5,7 +5,7 @@ Where a prescription stands, who asks, and what for: the values that the law is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from typing import NewType
 
@@ -21,6 +21,21 @@ def day(moment: datetime) -> date:
     Return the day in China.
     """
     return moment.astimezone(SHANGHAI).date()
+
+
+def span(of: date) -> tuple[datetime, datetime]:
+    """
+    Return when a day begins in China, and when the next one does.
+    """
+    begins = datetime.combine(of, time(), SHANGHAI)
+    return begins, begins + timedelta(days=1)
+
+
+def wall_clock(moment: datetime) -> str:
+    """
+    Return a time as people in China read it, to the second: `2026-11-23 16:00:00`.
+    """
+    return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class State(StrEnum):

@@ -1,5 +1,5 @@
 """
-Which schema a database must have, and how to get there. The only place that runs Alembic.
+How a database gets to the schema that it must have (`revisions`). The only place that runs Alembic.
 
 How a component writes its tables and revisions:
 
@@ -12,51 +12,31 @@ How a component writes its tables and revisions:
     --branch-label <component> --version-path rx_flow/<component>/migrations`).
 3.  A test: `drift(url, tables) == []` on a database from the fixture `fresh_database("record", "auth", "<component>")`.
 
-A site's database has the branches `record`, `auth` and its own: `components("hospital")`.
+A site's database has the branches `record`, `auth` and its own: `revisions.components("hospital")`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Table, create_engine
 from sqlalchemy.pool import NullPool
 
-PACKAGE = Path(__file__).resolve().parent.parent
-COMPONENTS = ("record", "auth", "hospital", "platform", "pharmacy", "settlement")
-
-
-def components(kind: str) -> tuple[str, ...]:
-    """
-    Return the components whose tables a site of this kind has.
-    """
-    return ("record", "auth", kind)
+from rx_flow.record.revisions import COMPONENTS, PACKAGE, folder, heads
 
 
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(PACKAGE / "record" / "migrations" / "environment"))
     config.set_main_option("path_separator", "newline")
-    folders = (PACKAGE / component / "migrations" for component in COMPONENTS)
-    config.set_main_option("version_locations", "\n".join(str(folder) for folder in folders if folder.is_dir()))
+    folders = map(folder, COMPONENTS)
+    config.set_main_option("version_locations", "\n".join(str(one) for one in folders if one.is_dir()))
     return config
-
-
-def heads(of: Iterable[str]) -> frozenset[str]:
-    """
-    Return the newest revision of each component; a component without revisions has none.
-    """
-    script = ScriptDirectory.from_config(_config())
-    wanted = set(of)
-    newest = (script.get_revision(head) for head in script.get_heads())
-    return frozenset(revision.revision for revision in newest if revision.branch_labels & wanted)
 
 
 def upgrade(url: str, of: Iterable[str]) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from rx_flow.auth.problems import code_of
 from rx_flow.auth.site import Site, Told, recording
 from rx_flow.auth.staff import SignedIn
+from rx_flow.auth.titles import code_of
 from rx_flow.crypto import packages
 from rx_flow.crypto.documents import Document, issue, verify_document
 from rx_flow.crypto.errors import Untrusted

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from rx_flow.app import components, open_keys
 from rx_flow.cli import keys as development
 from rx_flow.config import Kind, Settings, log_domain, read_guards
 from rx_flow.law.standing import Actor, Role, RxId
+from rx_flow.opening import components, open_keys
 from rx_flow.record import audit, schema
 from rx_flow.record.audit import Entry, Origin
 from rx_flow.record.database import Database

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rx_flow.app import components
 from rx_flow.cli import keys as development
 from rx_flow.config import Directory, Kind
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki.authority import development_passphrase, development_pins
 from rx_flow.crypto.suites import DEFAULT, named
+from rx_flow.opening import components
 from rx_flow.record.database import Database
 from rx_flow.record.schema import upgrade
 from rx_flow.settlement.benefit.policy import Category, Scheme

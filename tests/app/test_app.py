@@ -14,10 +14,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from rx_flow.app import Embedded, build, components, embedded, prefix, running
+from rx_flow.app import Embedded, build, embedded, prefix, running
 from rx_flow.auth.problems import MEDIA_TYPE
 from rx_flow.auth.site import Site
 from rx_flow.config import Directory, Institution, Kind, Settings, Unfit
+from rx_flow.opening import components
 from rx_flow.record.database import SchemaOutdated
 from rx_flow.record.schema import upgrade
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from rx_flow.app import open_keys
 from rx_flow.config import (
     Directory,
     Institution,
@@ -29,6 +28,7 @@ from rx_flow.crypto.pki.authority import development_passphrase
 from rx_flow.crypto.suites import libcrypto
 from rx_flow.crypto.suites.sm import SM
 from rx_flow.law.standing import Role
+from rx_flow.opening import open_keys
 
 LONG = "a passphrase long enough for production"
 

@@ -15,16 +15,17 @@ from typing import Any
 import pytest
 import softhsm
 
-from rx_flow.app import components, open_keys, open_site
+from rx_flow.app import open_site
 from rx_flow.auth import locks
 from rx_flow.config import Directory, Kind, Settings, Unfit, WrongPassphrase
 from rx_flow.crypto.keyrings import rotation
 from rx_flow.crypto.pki.authority import development_passphrase
 from rx_flow.law.standing import Actor, Role
+from rx_flow.opening import components, open_keys
 from rx_flow.record import audit
 from rx_flow.record.audit import Origin
 from rx_flow.record.database import Database
-from rx_flow.record.schema import heads
+from rx_flow.record.revisions import heads
 
 HOSPITAL = "H35010000001"
 ME = Actor(HOSPITAL, Role.HOSPITAL, HOSPITAL)

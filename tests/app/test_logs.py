@@ -28,10 +28,11 @@ from log_world import (
     witnessed,
 )
 
-from rx_flow.app import Embedded, build, components, embedded
+from rx_flow.app import Embedded, build, embedded
 from rx_flow.auth.log import parties
 from rx_flow.config import Directory, Kind, Settings, Unfit, read_guards
 from rx_flow.crypto.tokens import access_token
+from rx_flow.opening import components
 from rx_flow.record.schema import upgrade
 from rx_flow.tlog import checkpoint, merkle, proof, tiles, witness
 from rx_flow.tlog.faults import Broken

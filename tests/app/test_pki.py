@@ -20,7 +20,7 @@ import httpx2
 import pytest
 import uvicorn
 
-from rx_flow.app import Embedded, build, components, embedded
+from rx_flow.app import Embedded, build, embedded
 from rx_flow.auth import freshness
 from rx_flow.auth.site import Site
 from rx_flow.config import Directory, Settings, Unfit
@@ -32,6 +32,7 @@ from rx_flow.crypto.pki.lists import Why
 from rx_flow.crypto.pki.path import LISTS, Trust
 from rx_flow.crypto.pki.register import OCSP_FILE
 from rx_flow.crypto.pki.status import Answer
+from rx_flow.opening import components
 from rx_flow.record.outbox import Reply, Unreachable
 from rx_flow.record.schema import upgrade
 

@@ -29,10 +29,10 @@ from auth_bench import (
     opened,
 )
 
-from rx_flow.app import components
 from rx_flow.auth import passwords
 from rx_flow.config import Kind
 from rx_flow.crypto.pki import authority
+from rx_flow.opening import components
 from rx_flow.record.schema import upgrade
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 from auth_bench import RX, Bench
 
-from rx_flow.auth.problems import MEDIA_TYPE, STATUS, code_of, problems
-from rx_flow.auth.titles import TITLES
+from rx_flow.auth.problems import MEDIA_TYPE, STATUS, problems
+from rx_flow.auth.titles import TITLES, code_of
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.law.refusals import Code, Refused
 

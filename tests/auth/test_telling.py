@@ -26,7 +26,8 @@ from rx_flow.evidence.manifest import Purpose
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Actor, Role, RxId, State
 from rx_flow.law.transitions import ACTIONS
-from rx_flow.platform.log.readers import GRANT, READ
+from rx_flow.platform.log.readers import GRANT
+from rx_flow.platform.log.reading import READ
 from rx_flow.record.audit import VERSION, Entry, Origin, Outcome
 from rx_flow.record.log.epochs import ACTION as NEW_ORIGIN
 from rx_flow.record.log.nightly import ACTION as RECONCILE

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from test_commands import run
 
-from rx_flow.app import components
 from rx_flow.cli.sites import database_url
 from rx_flow.config import Directory, Kind
 from rx_flow.crypto.documents import Document, issue
@@ -24,6 +23,7 @@ from rx_flow.crypto.pki import authority
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.suites.sm import SM
 from rx_flow.law.standing import Actor, Role, RxId, State
+from rx_flow.opening import components
 from rx_flow.record import audit, dossier
 from rx_flow.record.audit import Entry, Origin
 from rx_flow.record.database import Database

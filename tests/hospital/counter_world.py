@@ -16,7 +16,7 @@ import httpx2
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from rx_flow.app import components, create_app, open_site, part, running
+from rx_flow.app import create_app, open_site, part, running
 from rx_flow.auth import passwords
 from rx_flow.auth.site import Site
 from rx_flow.config import Directory, Institution, Kind, Person, Settings
@@ -24,6 +24,7 @@ from rx_flow.crypto.pki import authority
 from rx_flow.law.catalogue import drug
 from rx_flow.law.prescription import rx_id
 from rx_flow.law.standing import Role
+from rx_flow.opening import components
 from rx_flow.record import audit, outbox
 from rx_flow.record.outbox import Unreachable
 

@@ -22,7 +22,7 @@ from postgres import Cluster
 from softhsm import Token
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rx_flow.app import Part, components, create_app, open_site, part, running
+from rx_flow.app import Part, create_app, open_site, part, running
 from rx_flow.auth import passwords
 from rx_flow.auth.site import Site
 from rx_flow.config import Directory, Institution, Kind, Person, Settings
@@ -32,6 +32,7 @@ from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki import authority
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.law.standing import Role
+from rx_flow.opening import components
 from rx_flow.record.schema import upgrade
 
 BEGIN = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten in the morning in China

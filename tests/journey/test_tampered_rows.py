@@ -19,7 +19,7 @@ from sql_money import MONEY, STRAY
 from sql_platform import PLATFORM_ROWS
 from sqlalchemy import Connection, create_engine, text
 
-from rx_flow.app import comparison
+from rx_flow.opening import comparison
 from rx_flow.record.log.comparing import Amiss, nobody
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -10,12 +10,14 @@ from collections.abc import Callable
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from rx_flow.record import tables
 from rx_flow.record.database import Database, SchemaOutdated
 from rx_flow.record.log import tables as log_tables
-from rx_flow.record.schema import PACKAGE, components, drift, heads, upgrade
+from rx_flow.record.revisions import COMPONENTS, PACKAGE, components, heads
+from rx_flow.record.schema import drift, upgrade
 
 TABLES = (*tables.TABLES, *log_tables.TABLES)
 
@@ -40,6 +42,15 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
 def test_a_component_without_revisions_has_no_head() -> None:
     assert heads(["record"]) == {"record_0003"}
     assert heads(["nobody"]) == frozenset()
+
+
+def test_the_newest_revisions_are_those_that_alembic_finds(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.connect() as tx:
+        scripts = ScriptDirectory.from_config(_by_hand(database_url))
+        assert heads(COMPONENTS) == set(scripts.get_heads())
+        assert {*tx.execute(text("SELECT version_num FROM alembic_version")).scalars()} == heads(["record"])
+    engine.dispose()
 
 
 def test_a_current_database_opens(database_url: str) -> None:

@@ -23,7 +23,7 @@ from platform_world import (
     World,
 )
 
-from rx_flow.auth.problems import code_of
+from rx_flow.auth.titles import code_of
 from rx_flow.crypto.documents import Document
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.packages import seal

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import State
 from rx_flow.record.database import Database
-from rx_flow.record.schema import drift, heads
+from rx_flow.record.revisions import heads
+from rx_flow.record.schema import drift
 from rx_flow.settlement import insured, ledger
 from rx_flow.settlement.benefit.policy import Category, Scheme
 from rx_flow.settlement.benefit.statement import YearToDate

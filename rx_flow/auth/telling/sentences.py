@@ -14,7 +14,7 @@ from typing import Any, Final
 from rx_flow.auth.telling.templates import Language, Wording, wordings
 from rx_flow.auth.titles import TITLES
 from rx_flow.config import Directory
-from rx_flow.law.standing import SHANGHAI
+from rx_flow.law.standing import wall_clock
 from rx_flow.law.terms import TERMS
 from rx_flow.record.audit import PATIENT, Outcome
 
@@ -39,13 +39,6 @@ class Told:
     sentence: str
 
 
-def local(at: str) -> str:
-    """
-    Return a time of an entry as clocks in China showed it, to the second.
-    """
-    return datetime.fromisoformat(at).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def tell(content: Mapping[str, Any], directory: Directory, language: Language) -> Told:
     """
     Return what an entry's content says; a word that no template knows stays as it is, in quotation marks.
@@ -62,7 +55,7 @@ def tell(content: Mapping[str, Any], directory: Directory, language: Language) -
     moved = _moved(content, zh=zh)
     purpose = _purpose(wording, content["purpose"], directory, language)
     result = _result(wording, content, zh=zh)
-    when = local(content["at"])
+    when = wall_clock(datetime.fromisoformat(content["at"]))
     parts = (institution, role, who) if zh else (who, role, institution)
     subject = (" " if zh else ", ").join(dict.fromkeys(part for part in parts if part))
     notes = "".join(f"（{one}）" if zh else f" ({one})" for one in (moved, purpose, _else(content, zh=zh)) if one)
@@ -135,7 +128,8 @@ def _result(wording: Wording, content: Mapping[str, Any], *, zh: bool) -> str:
 
 def _else(content: Mapping[str, Any], *, zh: bool) -> str:
     """When it was done, where that was not when it was recorded."""
-    done = content.get("occurred_at", content["at"])
-    if abs(datetime.fromisoformat(content["at"]) - datetime.fromisoformat(done)) < APART:
+    recorded = datetime.fromisoformat(content["at"])
+    done = datetime.fromisoformat(content.get("occurred_at", content["at"]))
+    if abs(recorded - done) < APART:
         return ""
-    return f"签署于 {local(done)}" if zh else f"signed at {local(done)}"
+    return f"签署于 {wall_clock(done)}" if zh else f"signed at {wall_clock(done)}"

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,14 +17,13 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection
 
-from rx_flow.auth.site import utc_now
 from rx_flow.auth.telling.sentences import tell
 from rx_flow.cli import sites
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.screen import screen
 from rx_flow.config import Directory, Institution
 from rx_flow.law.standing import Actor, RxId
-from rx_flow.platform.log.readers import READ
+from rx_flow.platform.log.reading import READ
 from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin, Recorded
 from rx_flow.record.database import Database
@@ -56,7 +56,8 @@ class Opened:
         """Answer a question, and record that it was asked: by the site, in its own chain or the prescription's."""
         actor = Actor(self.me.code, self.me.kind.role, self.me.code)
         about = None if rx is None else RxId(rx)
-        self.db.run(audit.append, Entry(utc_now(), Origin(self.me.code, ""), actor, READ, about, purpose=purpose))
+        now = datetime.now(UTC)
+        self.db.run(audit.append, Entry(now, Origin(self.me.code, ""), actor, READ, about, purpose=purpose))
         return self.db.look(query)
 
 

@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from rx_flow.app import open_keys
 from rx_flow.cli.auditing.asking import (
     Data,
     Json,
@@ -34,6 +33,7 @@ from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Kind, Settings
 from rx_flow.law.refusals import Code
+from rx_flow.opening import open_keys
 from rx_flow.record.audit import Outcome, Recorded, entries
 from rx_flow.record.reading.pages import LIMIT_MAX, READS, Question, page
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from rx_flow.app import open_keys
 from rx_flow.auth.log import parties
-from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
 from rx_flow.cli.auditing.asking import Data, Keys, Url
 from rx_flow.cli.language import tr
@@ -24,6 +22,7 @@ from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Institution, Kind, Settings, log_domain, read_guards
 from rx_flow.law.standing import SHANGHAI, Actor
+from rx_flow.opening import open_keys
 from rx_flow.platform.log import readers, reading
 from rx_flow.platform.log.reading import Listed
 from rx_flow.record.log import epochs, store
@@ -196,7 +195,7 @@ def new_origin(
     guards, by = read_guards(settings), Actor(me.code, me.kind.role, me.code)
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:
         opened = db.run(
-            epochs.open_next, name, domain=log_domain(me.code), guards=guards, by=by, now=utc_now(), force=force
+            epochs.open_next, name, domain=log_domain(me.code), guards=guards, by=by, now=datetime.now(UTC), force=force
         )
     relieve(guards, name)
     before = opened.signed
@@ -237,7 +236,7 @@ def reader(
     """Print a token, and nothing else, on stdout."""
     me, _, settings = _here(data, keys, database_url)
     _, keyring = open_keys(settings)
-    now, lifetime = utc_now(), timedelta(days=days)
+    now, lifetime = datetime.now(UTC), timedelta(days=days)
     token = readers.grant(keyring.access_token_secret, me.code, name, now=now, lifetime=lifetime)
     by = Actor(me.code, me.kind.role, me.code)
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from rx_flow.app import open_keys
 from rx_flow.auth.log import parties
-from rx_flow.auth.site import utc_now
 from rx_flow.auth.telling.sentences import tell
 from rx_flow.auth.titles import TITLES
 from rx_flow.cli.auditing.asking import Data, Json, Keys, Opened, Since, Site, Until, Url, as_record, asking
@@ -25,10 +23,11 @@ from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Kind, Settings
-from rx_flow.law.standing import SHANGHAI
+from rx_flow.law.standing import SHANGHAI, span
+from rx_flow.law.standing import day as day_in_china
+from rx_flow.opening import open_keys
 from rx_flow.platform.auditing.marks import Found, Mark, Marked, Timeline, say
 from rx_flow.platform.auditing.marks import timeline as way
-from rx_flow.platform.auditing.routes import day_of
 from rx_flow.platform.vault import Vault
 from rx_flow.record.audit import entries
 from rx_flow.record.reading import gaps as _gaps
@@ -109,7 +108,12 @@ def _way(log: Opened, rx: str, *, signatures: bool) -> Timeline:
     found = log.ask(
         f"steps: {rx}" if vault is None else "timeline",
         lambda tx: way(
-            tx, rx, keys=partial(parties.log_keys, log.folder, log.me.code), policy=policy, vault=vault, now=utc_now()
+            tx,
+            rx,
+            keys=partial(parties.log_keys, log.folder, log.me.code),
+            policy=policy,
+            vault=vault,
+            now=datetime.now(UTC),
         ),
         rx=None if vault is None else rx,
     )
@@ -162,12 +166,12 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Print the report of a day."""
-    now = utc_now()
+    now = datetime.now(UTC)
     try:
-        about = now.astimezone(SHANGHAI).date() if day is None else date.fromisoformat(day)
+        about = day_in_china(now) if day is None else date.fromisoformat(day)
     except ValueError:
         raise Trouble("malformed", tr("日期格式应为 2026-11-23", "not a day"), str(day)) from None
-    since, until = day_of(about)
+    since, until = span(about)
     with asking(data, site, keys=keys, url=database_url) as log:
         found = log.ask(f"report: {about.isoformat()}", lambda tx: _report(tx, since=since, until=until, now=now))
         if as_json:
@@ -239,7 +243,7 @@ def gaps(
     as_json: Json = False,
 ) -> None:
     """Print what is missing or late; exit with 1 where something is missing."""
-    now = utc_now()
+    now = datetime.now(UTC)
     end = moment(until) or now + timedelta(days=1)
     begin = moment(since) or end - timedelta(days=31)
     with asking(data, site, keys=keys, url=database_url) as log:

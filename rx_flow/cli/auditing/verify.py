@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated, TypeAlias
@@ -13,8 +14,6 @@ import typer
 from rich.progress import Progress
 from sqlalchemy import Connection
 
-from rx_flow.app import comparison, open_keys
-from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
 from rx_flow.cli.auditing.asking import Data, Keys, Site, Url
 from rx_flow.cli.auditing.saved import Saved
@@ -29,6 +28,7 @@ from rx_flow.config import Kind, Settings, log_domain, read_guards
 from rx_flow.evidence import container, logged
 from rx_flow.evidence.faults import Unproven
 from rx_flow.law.standing import Actor
+from rx_flow.opening import comparison, open_keys
 from rx_flow.platform.log.reading import is_witnessed
 from rx_flow.record.log import checkpoints, store
 from rx_flow.record.log.chains import Chains
@@ -118,7 +118,7 @@ def compare(
         db.look(look)
         verdict.checked[ROWS] = result.looked_at = pace.count
         by = Actor(me.code, me.kind.role, me.code)
-        db.run(record, by, result, night=None, now=utc_now())
+        db.run(record, by, result, night=None, now=datetime.now(UTC))
     conclude([verdict], as_json=as_json)
 
 

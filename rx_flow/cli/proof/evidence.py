@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rx_flow.app import open_keys
-from rx_flow.auth.site import utc_now
 from rx_flow.cli import sites
 from rx_flow.cli.language import tr
 from rx_flow.cli.proof import private, sheet
@@ -20,6 +19,7 @@ from rx_flow.config import Settings
 from rx_flow.evidence.manifest import Purpose
 from rx_flow.evidence.verify import verify
 from rx_flow.law.standing import Actor, Role, RxId
+from rx_flow.opening import open_keys
 from rx_flow.platform.exporting import Wanted, export
 from rx_flow.platform.vault import Vault
 from rx_flow.record.audit import Origin
@@ -70,13 +70,13 @@ def evidence(
             detail = tr("处方笺写有患者信息", "a sheet says who the patient is")
             raise Trouble("malformed", tr("--pdf 与 --withhold-patient 不能同用", "--pdf withholds nothing"), detail)
         wanted = sheet.Wanted(RxId(rx), data=data, keys=keys, database_url=database_url, purpose=purpose.value)
-        _tell(out, sheet.write(wanted, out, now=utc_now()))
+        _tell(out, sheet.write(wanted, out, now=datetime.now(UTC)))
         return
     known = sites.directory(data, keys)
     folder = sites.keys_of(data, keys)
     me = sites.institution(known, "")
     trust, keyring = open_keys(Settings(me.code, database_url or sites.database_url(data, me.code), folder))
-    now = utc_now()
+    now = datetime.now(UTC)
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:
         bundle = db.run(
             export,

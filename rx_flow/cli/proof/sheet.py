@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from rx_flow.app import open_keys
 from rx_flow.cli import sites
 from rx_flow.cli.language import tr
 from rx_flow.cli.proof import private
@@ -18,6 +17,7 @@ from rx_flow.config import Directory, Institution, Kind, Settings
 from rx_flow.crypto.pki.path import ROOT_FILE
 from rx_flow.hospital.printing import printed
 from rx_flow.law.standing import Actor, Role, RxId
+from rx_flow.opening import open_keys
 from rx_flow.record.advance import load
 from rx_flow.record.audit import Origin
 

@@ -7,12 +7,12 @@ A sealed sheet (处方笺) is judged by `sealed`.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rx_flow.auth.site import utc_now
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.proof import sealed
 from rx_flow.cli.trouble import Trouble
@@ -49,7 +49,7 @@ def check(
     if content.startswith(sealed.PDF):
         sealed.tell(content, roots, as_json=as_json)
         return
-    report = verify(content, roots, now=utc_now(), policy=policy)
+    report = verify(content, roots, now=datetime.now(UTC), policy=policy)
     if as_json:
         typer.echo(json.dumps(_document(report), ensure_ascii=False, indent=1))
     else:

@@ -7,7 +7,7 @@ prescription's. What is read never tells who a patient is: an identity number co
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
@@ -21,10 +21,11 @@ from rx_flow.auth.site import Here, Site, recording
 from rx_flow.auth.telling.sentences import tell
 from rx_flow.auth.telling.templates import Language
 from rx_flow.law.refusals import Code, Refused
-from rx_flow.law.standing import SHANGHAI, Actor, Role, RxId
+from rx_flow.law.standing import Actor, Role, RxId, span
 from rx_flow.platform.auditing import marks
 from rx_flow.platform.auditing.shapes import Entries, GapOut, Gaps, MarkedOut, Pseudonym, ReportOut, TimelineOut, Whose
-from rx_flow.platform.log.readers import READ, Asker
+from rx_flow.platform.log.readers import Asker
+from rx_flow.platform.log.reading import READ
 from rx_flow.platform.vault import Vault
 from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Outcome
@@ -162,14 +163,6 @@ async def timeline(rx: Rx, asker: Asker, site: Here, lang: Lang = "zh") -> Timel
     )
 
 
-def day_of(day: date) -> tuple[datetime, datetime]:
-    """
-    Return when a day begins in China, and when it ends.
-    """
-    begins = datetime.combine(day, time(), SHANGHAI)
-    return begins, begins + timedelta(days=1)
-
-
 @router.get("/report", responses=_RESPONSES)
 async def report(
     day: Annotated[Day, Query(description="中国日期 / a day in China", examples=["2026-11-23"])],
@@ -183,7 +176,7 @@ async def report(
     if not 2000 <= day.year < 2100:  # noqa: PLR2004  the years in which there can be a log
         raise Refused(Code.MALFORMED, "day")
     await _asked(site, asker, f"report: {day.isoformat()}")
-    since, until = day_of(day)
+    since, until = span(day)
     found = await site.db.read(_report, since=since, until=until, now=site.clock())
     return ReportOut.of(found, _say(site, lang))
 

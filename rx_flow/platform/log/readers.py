@@ -23,12 +23,13 @@ from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.tokens import access_token, verify_access_token
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role
+from rx_flow.platform.log.reading import READ
 from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin
 
 NAME: Final = re.compile(r"[a-z0-9-]{1,16}")
 PREFIX: Final = "auditor-"
-GRANT, READ = "grant_reader", "read_log"
+GRANT: Final = "grant_reader"
 AGAIN: Final = timedelta(minutes=10)  # an auditor who fetches a log makes thousands of requests
 
 

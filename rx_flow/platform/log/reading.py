@@ -31,6 +31,7 @@ from rx_flow.tlog.witness import Request
 
 # How much newer than the newest witnessed checkpoint one without a quorum may be before it is shown instead.
 PATIENCE: Final = timedelta(seconds=30)
+READ: Final = "read_log"  # what it is called when entries are read, which is itself an entry
 _e = audit_entry.c
 _ENTRY = Prepared(
     select(_e.idx, _e.recorded_at, _e.institution).where(

@@ -20,8 +20,9 @@ from rx_flow.auth.wire.edge import CACHE
 from rx_flow.auth.wire.swift import Swift
 from rx_flow.law.refusals import Code
 from rx_flow.platform.log import reading
-from rx_flow.platform.log.readers import READ, Asker
+from rx_flow.platform.log.readers import Asker
 from rx_flow.platform.log.readers import reading as may_read
+from rx_flow.platform.log.reading import READ
 from rx_flow.platform.log.shapes import LogEntry, LogList, LogListed
 from rx_flow.tlog import checkpoint, policy, proof, tiles
 from rx_flow.tlog.faults import Broken

@@ -11,7 +11,7 @@ from alembic import context
 from sqlalchemy import Connection, MetaData, create_engine
 from sqlalchemy.pool import NullPool
 
-from rx_flow.record.schema import COMPONENTS
+from rx_flow.record.revisions import COMPONENTS
 
 
 def declared() -> list[MetaData]:
