@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from rx_flow.crypto.pki.path import Trust
+from rx_flow.crypto.pki.status import Seen
 from rx_flow.hospital.tables import revocation
 from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Ask, RxId, Standing, State
 from rx_flow.law.transitions import decide
-from rx_flow.record import audit, dossier, outbox
+from rx_flow.record import audit, dossier, outbox, recorded
 from rx_flow.record.advance import Evidence, advance, create, load
 from rx_flow.record.audit import Origin
 from rx_flow.record.dossier import Kept
@@ -108,6 +110,14 @@ def case(tx: Connection, rx: str) -> tuple[Standing, tuple[Kept, ...]]:
     Return where `rx` stands and its documents, the bytes still sealed; `Refused(NOT_FOUND)` where it is not ours.
     """
     return _standing(tx, rx), dossier.documents(tx, rx)
+
+
+def judged(tx: Connection, rx: str, trust: Trust, now: datetime) -> tuple[Standing, tuple[Kept, ...], Seen]:
+    """
+    Return as `case`, and how the documents are to be judged at `now`: since when our log tells of each.
+    """
+    standing, kept = case(tx, rx)
+    return standing, kept, recorded.seen(tx, kept, trust, now)
 
 
 def approve(tx: Connection, rx: RxId, ask: Ask, *, evidence: Evidence, origin: Origin) -> Standing:

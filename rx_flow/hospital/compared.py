@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from rx_flow.crypto.keyrings.ring import Keyring
-from rx_flow.hospital.papers import context
 from rx_flow.hospital.tables import revocation
 from rx_flow.record.log.comparing import (
     Amiss,
@@ -29,6 +28,7 @@ from rx_flow.record.log.comparing import (
     unsent_rows,
 )
 from rx_flow.record.log.reconcile import Keeps, reconcile
+from rx_flow.record.papers import context
 
 _r = revocation.c
 _STRAY = unsent_rows(_r.area, _r.rx, _r.digest)

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from rx_flow.auth.site import Site
 from rx_flow.crypto.pki.status import Seen
-from rx_flow.hospital import actions, papers, views
+from rx_flow.hospital import actions, views
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Actor, Ask, Role, RxId
-from rx_flow.record import audit
+from rx_flow.record import audit, papers
 from rx_flow.record.advance import Evidence
 from rx_flow.record.outbox import Message, Reply
 

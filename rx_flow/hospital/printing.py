@@ -12,12 +12,11 @@ from sqlalchemy import Connection
 from rx_flow.crypto.dossiers import verify_dossier
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki.path import Trust
-from rx_flow.crypto.pki.status import Seen
 from rx_flow.evidence.sheet.content import Pickup, Sheet, of
-from rx_flow.hospital import actions, papers
+from rx_flow.hospital import actions
 from rx_flow.hospital.slip import slip
 from rx_flow.law.standing import Actor, RxId
-from rx_flow.record import audit
+from rx_flow.record import audit, papers
 from rx_flow.record.audit import Origin
 
 
@@ -39,10 +38,9 @@ def printed(
     `names` are institutions' names by their codes. `Refused`: NOT_FOUND, WRONG_STATE before release; `Untrusted` where
     a document that is kept here is not believed.
     """
-    standing, kept = actions.case(tx, rx)
-    # They were signed in this house, and recorded at the moments that they state.
-    seen = Seen(now, recorded={one.digest: one.at for one in kept})
-    documents = verify_dossier(papers.raw(kept, keyring.at_rest), trust, seen, rx=rx, head=standing.head)
+    standing, kept, seen = actions.judged(tx, rx, trust, now)
+    raws = [papers.raw(one, keyring.at_rest) for one in kept]
+    documents = verify_dossier(raws, trust, seen, rx=rx, head=standing.head)
     slipped = slip(keyring, rx)
     sheet = of(
         documents,

@@ -15,7 +15,7 @@ from rx_flow.auth.shapes import DocumentOut
 from rx_flow.auth.site import recording
 from rx_flow.auth.staff import SignedIn, Staff
 from rx_flow.auth.wire.swift import Swift
-from rx_flow.hospital import actions, papers, steps, views
+from rx_flow.hospital import actions, steps, views
 from rx_flow.hospital.routes_models import (
     Approve,
     BecameOut,
@@ -34,7 +34,7 @@ from rx_flow.hospital.slip import slip
 from rx_flow.hospital.views import Delivery
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, State
-from rx_flow.record import audit
+from rx_flow.record import audit, papers
 
 C = Code
 ACCEPTED = 202
@@ -143,10 +143,8 @@ async def opened(rx: RxPath, staff: Staff) -> OpenedOut:
     """
     site = staff.site
     async with recording(site, staff.actor, "open", rx=rx):
-        standing, kept = await site.db.read(actions.case, rx)
-        documents = [papers.reopen(one, site.keyring.at_rest, site.trust, site.clock()) for one in kept]
-        if [one.digest for one in documents] != [one.digest for one in kept]:
-            raise Refused(C.BAD_DOCUMENT, "a kept document is not what was recorded")
+        standing, kept, seen = await site.db.read(actions.judged, rx, site.trust, site.clock())
+        documents = [papers.reopen(one, site.keyring.at_rest, site.trust, seen) for one in kept]
         await _record_opening(staff, RxId(rx), "read")
     sent = await site.db.read(views.sent, rx, standing.head)
     return OpenedOut(

@@ -4,7 +4,7 @@ The steps of a hospital from request to answer: ask the law, sign, record, hand 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,8 @@ from rx_flow.auth.site import Site, Told, recording
 from rx_flow.auth.staff import SignedIn
 from rx_flow.config import Kind
 from rx_flow.crypto import packages
-from rx_flow.hospital import actions, papers, views
+from rx_flow.crypto.keyrings.keys import SigningKey
+from rx_flow.hospital import actions, views
 from rx_flow.hospital.actions import Parcel
 from rx_flow.hospital.slip import Slip, slip
 from rx_flow.hospital.views import Delivery
@@ -24,7 +25,8 @@ from rx_flow.law.prescription import Prescription
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Finding, review, unanswered
 from rx_flow.law.standing import Ask, Facts, Role, RxId, Standing, State, day
-from rx_flow.law.transitions import decide
+from rx_flow.law.transitions import Transition, decide
+from rx_flow.record import papers
 from rx_flow.record.advance import Evidence
 from rx_flow.record.outbox import MessageId, Reply, Unreachable
 
@@ -65,7 +67,7 @@ async def submit(staff: SignedIn, write: Callable[[datetime], Prescription], *, 
     async with recording(site, staff.actor, "submit", rx=p.rx):
         standing = await site.db.read(actions.may_submit, p, ask)
         row = decide(standing, ask)
-        evidence = papers.sign(key, standing, ask, row=row, body=p.to_body(), at_rest=site.keyring.at_rest)
+        evidence = _sign(site, key, standing, ask, row=row, body=p.to_body())
         moved = await site.db.transact(actions.submit, p, ask, evidence=evidence, origin=site.origin())
     return Done(moved, evidence.document.digest, findings=review(p, on))
 
@@ -76,22 +78,21 @@ async def review_first(staff: SignedIn, rx: RxId, action: str, *, pin: str, reas
     """
     site = staff.site
     now = site.clock()
-    at_rest = site.keyring.at_rest
     async with recording(site, staff.actor, action, rx=rx):
         key = await staff.key(pin)
-        standing, kept = await site.db.read(actions.case, rx)
+        standing, kept, seen = await site.db.read(actions.judged, rx, site.trust, now)
         # 1. Whoever may not give an opinion at all opens nothing.
         ask = Ask(action, staff.actor, now, reason)
         decide(standing, ask)
         # 2. The prescription as its prescriber signed it, and what there is to find in it today.
         signed = next(one for one in reversed(kept) if one.doc == "prescription")
-        p = Prescription.from_signed(papers.reopen(signed, at_rest, site.trust, now).body)
+        p = Prescription.from_signed(papers.reopen(signed, site.keyring.at_rest, site.trust, seen).body)
         findings = review(p, day(now))
         ask = replace(ask, facts=Facts(unanswered=unanswered(findings, reason)))
         row = decide(standing, ask)
         # 3. The opinion with its findings, signed, and recorded by asking the law again.
         body = {"findings": [one.to_body() for one in findings], "reason": reason}
-        evidence = papers.sign(key, standing, ask, row=row, body=body, at_rest=at_rest)
+        evidence = _sign(site, key, standing, ask, row=row, body=body)
         step = actions.approve if action == "approve" else actions.send_back
         moved = await site.db.transact(step, rx, ask, evidence=evidence, origin=site.origin())
     return Done(moved, evidence.document.digest, findings=findings)
@@ -103,7 +104,6 @@ async def release(staff: SignedIn, rx: RxId, *, nominated: str | None) -> tuple[
     """
     site = staff.site
     now = site.clock()
-    at_rest = site.keyring.at_rest
     ask = Ask("release", site.actor, now)
     async with recording(site, staff.actor, "release", rx=rx):
         pharmacy = site.directory.institution(nominated) if nominated is not None else None
@@ -113,8 +113,9 @@ async def release(staff: SignedIn, rx: RxId, *, nominated: str | None) -> tuple[
         row = decide(actions.nominate(standing, nominated), ask)
         slipped = slip(site.keyring, rx)
         body = {"pickup_sha256": slipped.sha256, "nominated": nominated}
-        evidence = papers.sign(site.keyring.seal, standing, ask, row=row, body=body, at_rest=at_rest)
-        parcel = _parcel(site, evidence, papers.raw(kept, at_rest), path="/prescriptions/receive")
+        evidence = _sign(site, site.keyring.seal, standing, ask, row=row, body=body)
+        before = [papers.raw(one, site.keyring.at_rest) for one in kept]
+        parcel = _parcel(site, evidence, before, path="/prescriptions/receive")
         message = await site.db.transact(
             actions.release,
             ask,
@@ -139,15 +140,14 @@ async def revoke(staff: SignedIn, rx: RxId, *, pin: str, reason: str) -> Done:
         key = await staff.key(pin)
         standing, sent = await site.db.read(views.handed_over, rx)
         row = decide(standing, ask)
-        at_rest = site.keyring.at_rest
         if standing.state is not State.AVAILABLE or sent.delivery is Delivery.REFUSED:
-            evidence = papers.sign(key, standing, ask, row=row, body={"reason": reason}, at_rest=at_rest)
+            evidence = _sign(site, key, standing, ask, row=row, body={"reason": reason})
             moved = await site.db.transact(actions.revoke, rx, ask, evidence=evidence, origin=site.origin())
             return Done(moved, evidence.document.digest)
         # While the platform has not even received it, its head is ours; afterwards only the platform knows.
         there = standing if sent.delivery is Delivery.PENDING else await _at_platform(site, standing)
         decide(there, ask)
-        evidence = papers.sign(key, there, ask, row=row, body={"reason": reason}, at_rest=at_rest)
+        evidence = _sign(site, key, there, ask, row=row, body={"reason": reason})
         parcel = _parcel(site, evidence, [], path=f"/prescriptions/{rx}/revoke")
         message = await site.db.transact(actions.send_revocation, ask, evidence=evidence, parcel=parcel)
     document = evidence.document
@@ -156,6 +156,14 @@ async def revoke(staff: SignedIn, rx: RxId, *, pin: str, reason: str) -> Done:
         return Done(standing, document.digest, delivery)
     moved = replace(standing, state=row.target, seq=document.seq, head=document.digest)
     return Done(moved, document.digest, delivery)
+
+
+def _sign(
+    site: Site, key: SigningKey, standing: Standing, ask: Ask, *, row: Transition, body: Mapping[str, object]
+) -> Evidence:
+    """The next document of a prescription, signed and ready to be kept."""
+    document = papers.sign(key, standing, ask, doc=row.document, body=body)
+    return Evidence(document, ask.action, papers.seal(document, site.keyring.at_rest))
 
 
 def _parcel(site: Site, evidence: Evidence, before: list[str], *, path: str) -> Parcel:

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.law.transitions import ACTIONS
-from rx_flow.pharmacy.papers import context
 from rx_flow.pharmacy.tables import handed_out, holding, pending
 from rx_flow.record.audit import Outcome
 from rx_flow.record.log.comparing import (
@@ -33,6 +32,7 @@ from rx_flow.record.log.comparing import (
     unsent_rows,
 )
 from rx_flow.record.log.reconcile import Keeps, reconcile
+from rx_flow.record.papers import context
 from rx_flow.record.statements import Prepared
 from rx_flow.record.tables import package
 

@@ -20,10 +20,11 @@ from rx_flow.crypto.pki.status import Seen, told
 from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Area, Role, Standing, State
-from rx_flow.pharmacy import answers, papers
+from rx_flow.pharmacy import answers
 from rx_flow.pharmacy.answers import DONE_BELOW, Kept
 from rx_flow.pharmacy.holdings import Step, held, waiting
 from rx_flow.pharmacy.opened import Copy, open_copy
+from rx_flow.record import papers
 from rx_flow.record.dossier import Package
 from rx_flow.record.outbox import Message, Reply
 

@@ -16,10 +16,11 @@ from rx_flow.crypto.canonical import digest
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Ask, Role, RxId
 from rx_flow.law.transitions import decide
-from rx_flow.pharmacy import actions, papers, sending
+from rx_flow.pharmacy import actions, sending
 from rx_flow.pharmacy.actions import Parcel
 from rx_flow.pharmacy.delivery import code_in
 from rx_flow.pharmacy.holdings import Step
+from rx_flow.record import papers
 from rx_flow.record.outbox import Unreachable
 
 OK = 200
@@ -69,7 +70,7 @@ async def take_back(staff: SignedIn, rx: RxId, *, pin: str, reason: str) -> send
         found = await site.db.read(actions.may, rx, ask, me=site.code)
         row = decide(found.standing, ask)
         body: dict[str, object] = {"picker": None, "lots": [], "reason": reason}
-        document = papers.sign(key, found.standing, ask, row=row, body=body)
+        document = papers.sign(key, found.standing, ask, doc=row.document, body=body)
         to = sending.insurer(site, rx)
         parcel = sending.parcel(site, document, to, path=f"/prescriptions/{rx}/take_back")
         message = await site.db.transact(

@@ -21,12 +21,12 @@ from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, Standing, State
-from rx_flow.pharmacy import papers, sending
+from rx_flow.pharmacy import sending
 from rx_flow.pharmacy.answers import DONE_BELOW
 from rx_flow.pharmacy.delivery import code_in
 from rx_flow.pharmacy.holdings import HELD, Held, held, page, waiting
 from rx_flow.pharmacy.opened import Copy, open_copy
-from rx_flow.record import audit, dossier, recorded
+from rx_flow.record import audit, dossier, papers, recorded
 from rx_flow.record.dossier import Answer, Kept, Package
 from rx_flow.record.outbox import Reply, Unreachable
 from rx_flow.record.tables import outbox
@@ -92,11 +92,7 @@ async def opened(staff: SignedIn, rx: RxId) -> Opened:
             raise Refused(Code.OUT_OF_DATE, "the copy does not open any more")
         copy = open_copy(sealed, site.keyring, site.trust, found.seen(site.clock()), rx=rx)
         at_rest = site.keyring.at_rest
-        since = tuple(
-            papers.unseal(one.sealed or b"", at_rest, site.trust, rx=rx, seq=one.seq, seen=seen)
-            for one in kept
-            if one.seq > copy.standing.seq
-        )
+        since = tuple(papers.reopen(one, at_rest, site.trust, seen) for one in kept if one.seq > copy.standing.seq)
         await site.db.transact(audit.opened, staff.actor, rx, purpose="read", origin=site.origin(), now=site.clock())
     return Opened(found, copy, since)
 

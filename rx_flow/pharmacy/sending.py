@@ -21,11 +21,12 @@ from rx_flow.crypto.documents import Document
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Finding
 from rx_flow.law.standing import Area, Ask, Role, RxId, Standing, State
-from rx_flow.pharmacy import actions, answers, papers
+from rx_flow.pharmacy import actions, answers
 from rx_flow.pharmacy.actions import Parcel
 from rx_flow.pharmacy.answers import DONE_BELOW
 from rx_flow.pharmacy.delivery import code_in
 from rx_flow.pharmacy.holdings import HELD, Held, Step, held
+from rx_flow.record import papers
 from rx_flow.record.outbox import MessageId, Reply, Unreachable
 
 OK = 200

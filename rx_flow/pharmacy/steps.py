@@ -19,11 +19,11 @@ from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import review, unanswered
 from rx_flow.law.standing import Ask, Facts, RxId, Standing, day
 from rx_flow.law.transitions import decide
-from rx_flow.pharmacy import actions, papers, sending
+from rx_flow.pharmacy import actions, sending
 from rx_flow.pharmacy.actions import Unit
 from rx_flow.pharmacy.holdings import Held, held
 from rx_flow.pharmacy.opened import open_copy
-from rx_flow.record import dossier
+from rx_flow.record import dossier, papers
 from rx_flow.record.dossier import Package
 from rx_flow.record.outbox import Unreachable
 
@@ -42,7 +42,7 @@ async def claim(staff: SignedIn, *, code: str | None, rx: RxId | None) -> sendin
         ask = Ask("claim", site.actor, site.clock(), facts=Facts(code_shown=code is not None))
         row = decide(there, ask)
         await site.db.read(actions.may_claim, there, ask, me=site.code)
-        document = papers.sign(site.keyring.seal, there, ask, row=row, body={"reason": NO_REASON})
+        document = papers.sign(site.keyring.seal, there, ask, doc=row.document, body={"reason": NO_REASON})
         more = {} if code is None else {"code": normalise(code)}
         parcel = sending.parcel(
             site, document, sending.platform(site), path=f"/prescriptions/{there.rx}/claim", more=more
@@ -67,7 +67,7 @@ async def review_second(staff: SignedIn, rx: RxId, action: str, *, pin: str, rea
         ask = replace(ask, facts=Facts(unanswered=unanswered(findings, reason)))
         body = {"findings": [one.to_body() for one in findings], "reason": reason}
         row = decide(found.standing, ask)
-        document = papers.sign(key, found.standing, ask, row=row, body=body)
+        document = papers.sign(key, found.standing, ask, doc=row.document, body=body)
         message = await sending.proceed(staff, ask, document)
     return replace(await sending.deliver(site, message, rx, document.digest, seq=document.seq), findings=findings)
 
@@ -82,7 +82,7 @@ async def hand_back(staff: SignedIn, rx: RxId, *, reason: str) -> sending.Done:
         sending.pharmacist(staff)
         found = await site.db.read(actions.may, rx, ask, me=site.code)
         row = decide(found.standing, ask)
-        document = papers.sign(site.keyring.seal, found.standing, ask, row=row, body={"reason": reason})
+        document = papers.sign(site.keyring.seal, found.standing, ask, doc=row.document, body={"reason": reason})
         message = await sending.proceed(staff, ask, document)
     return await sending.deliver(site, message, rx, document.digest, seq=document.seq)
 
@@ -104,7 +104,7 @@ async def dispense(staff: SignedIn, rx: RxId, *, pin: str, picker: str, lots: Se
         found = actions.permits(known, ask)
         row = decide(found.standing, ask)
         body = {"picker": picker, "lots": [lot.to_body() for lot in lots], "reason": NO_REASON}
-        document = papers.sign(key, found.standing, ask, row=row, body=body)
+        document = papers.sign(key, found.standing, ask, doc=row.document, body=body)
         parcel = sending.parcel(site, document, sending.platform(site), path=f"/prescriptions/{rx}/dispense")
         units = [Unit(code, lot.n, lot.lot, expiry=lot.expiry) for lot in lots for code in lot.trace_codes]
         message = await site.db.transact(

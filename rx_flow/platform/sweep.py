@@ -11,12 +11,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from rx_flow.crypto.documents import issue
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import seal
 from rx_flow.law.standing import Actor, Ask, Role, RxId
 from rx_flow.law.transitions import sources
-from rx_flow.record import dossier
+from rx_flow.record import dossier, papers
 from rx_flow.record.advance import Evidence, advance, load
 from rx_flow.record.audit import Origin
 from rx_flow.record.database import Database
@@ -46,16 +45,8 @@ def expire(tx: Connection, rx: RxId, *, keyring: Keyring, origin: Origin, now: d
     standing = load(tx, rx, lock=True)
     if standing is None or standing.state not in sources("expire"):
         return None
-    document = issue(
-        keyring.seal,
-        doc="expiry",
-        rx=rx,
-        seq=standing.seq + 1,
-        prev=standing.head,
-        at=now,
-        body={"action": "expire"},
-    )
     ask = Ask("expire", Actor(keyring.code, Role.PLATFORM, keyring.code), now)
+    document = papers.sign(keyring.seal, standing, ask, doc="expiry", body={})
     moved = advance(tx, standing, ask, document=Evidence(document, "expire"), origin=origin)
     package = seal([document.raw], keyring.opening.public, rx=rx)
     dossier.put_package(tx, rx, Package(document.seq, package))
