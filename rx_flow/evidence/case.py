@@ -4,6 +4,7 @@ What the judging of a bundle carries from step to step, and the lines that a ste
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -40,6 +41,18 @@ class Unchecked(Exception):  # noqa: N818  An answer of a step, as a refusal is.
         self.facts = (Fact(zh, en),)
 
 
+class Discounted(Untrusted):
+    """
+    Documents that do not count, their signers' certificates having been revoked before they were recorded.
+
+    All else about them is right, so that the further steps are taken; `facts` tell of every document.
+    """
+
+    def __init__(self, detail: str, facts: Sequence[Fact]) -> None:
+        super().__init__(Reason.CERTIFICATE_REVOKED, detail)
+        self.facts = tuple(facts)
+
+
 @dataclass(slots=True)
 class Case:
     """
@@ -58,6 +71,7 @@ class Case:
     stated: Stated = field(init=False)
     entries: tuple[Entry, ...] = ()
     documents: tuple[Document, ...] = ()
+    discounted: tuple[int, ...] = ()  # the numbers of documents that do not count
     way: Way = field(init=False)
 
     def folder(self, name: str) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ Audit entries as they stand in a bundle: exact bytes, linked one to the next, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -95,14 +95,22 @@ def linked(entries: Sequence[Entry], *, rx: str, site: str) -> None:
         before = entry.digest
 
 
-def recorded(entries: Sequence[Entry]) -> dict[str, datetime]:
+def recorded(entries: Sequence[Entry], digests: Iterable[str]) -> dict[str, datetime]:
     """
-    Return when each document that an entry names was recorded, by its digest.
+    Return when each document of a dossier was recorded, by its digest; `digests` are in the dossier's order.
+
+    An entry names the first document of its step; those that came with it follow it in the dossier.
     """
-    found: dict[str, datetime] = {}
+    named: dict[str, datetime] = {}
     for entry in entries:
         if entry.is_step:
-            found.setdefault(entry.document, entry.at)
+            named.setdefault(entry.document, entry.at)
+    found: dict[str, datetime] = {}
+    last: datetime | None = None
+    for digest in digests:
+        last = named.get(digest, last)
+        if last is not None:
+            found[digest] = last
     return found
 
 

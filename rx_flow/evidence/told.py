@@ -4,19 +4,19 @@ The further steps: what the documents and entries of a bundle tell, and whether 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rx_flow.crypto import canonical, compact, suites
 from rx_flow.crypto.disclosures import signed_part
-from rx_flow.crypto.documents import Document, take_apart, verify_document
-from rx_flow.crypto.dossiers import verify_dossier
+from rx_flow.crypto.documents import Claimed, Document, take_apart, weigh
+from rx_flow.crypto.dossiers import chained
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.evidence import entries as _entries
 from rx_flow.evidence import manifest as _manifest
 from rx_flow.evidence.build import committed, document_name
-from rx_flow.evidence.case import Case, Fact, Unchecked, text, time
+from rx_flow.evidence.case import Case, Discounted, Fact, Unchecked, text, time
 from rx_flow.evidence.faults import Fault, Unproven
 from rx_flow.evidence.lawful import Unjudged, proven, signed_in_role
 from rx_flow.law.terms import TERMS
@@ -54,34 +54,43 @@ def entries(case: Case) -> list[Fact]:
 
 
 def documents(case: Case) -> list[Fact]:
-    """Each document is of the right form, and signed by whom its certificate names, in that role, when it was valid."""
-    seen = Seen(case.at, _entries.recorded(case.entries))
-    facts, found = [], []
-    for name, raw in case.folder("documents").items():
-        if document_name(take_apart(text(raw), withheld=True)) != f"documents/{name}":
-            raise Unproven(Fault.MEMBER_UNKNOWN, f"documents/{name}")
+    """
+    Each document is of the right form, and signed by whom its certificate names, in that role, when it was valid.
+
+    `Discounted` where nothing is wrong but that certificates were revoked before the log tells of their documents.
+    """
+    folder = case.folder("documents")
+    claimed = {f"documents/{name}": take_apart(text(raw), withheld=True) for name, raw in folder.items()}
+    seen = Seen(case.at, _entries.recorded(case.entries, [one.digest for one in claimed.values()]))
+    facts, found, discounted = [], [], []
+    for name, one in claimed.items():
+        if document_name(one) != name:
+            raise Unproven(Fault.MEMBER_UNKNOWN, name)
         try:
-            document = verify_document(text(raw), case.trust, seen, withheld=True)
+            document, revoked = weigh(one, case.trust, seen)
         except Untrusted as untrusted:
-            raise Untrusted(untrusted.reason, f"documents/{name}") from None
+            raise Untrusted(untrusted.reason, name) from None
         signed_in_role(document)
         found.append(document)
-        facts.append(_signed(document))
+        facts.append(_signed(document, _doubt(case, one, seen) if revoked else _basis(case.discounted)))
+        if revoked:
+            discounted.append(name)
+            case.discounted += (document.seq,)
     case.documents = tuple(found)
+    if discounted:
+        raise Discounted(", ".join(discounted), facts)
     return facts
 
 
 def chain(case: Case) -> list[Fact]:
     """The documents are the whole dossier, up to the last one that the platform knew."""
-    raws = [document.raw for document in case.documents]
-    seen = Seen(case.at, _entries.recorded(case.entries))
-    verify_dossier(raws, case.trust, seen, rx=case.rx, head=case.manifest.prev, withheld=True)
-    if case.manifest.seq != len(raws) + 1:
-        raise Unproven(Fault.MANIFEST_MISMATCH, "the number of documents")
+    claimed = [take_apart(document.raw, withheld=True) for document in case.documents]
     head = case.manifest.prev
-    return [
-        Fact(f"{len(raws)} 份文书连成一链，末份 {head}", f"{len(raws)} documents are one chain; the last is {head}")
-    ]
+    chained(claimed, rx=case.rx, head=head)
+    if case.manifest.seq != len(claimed) + 1:
+        raise Unproven(Fault.MANIFEST_MISMATCH, "the number of documents")
+    count = len(claimed)
+    return [Fact(f"{count} 份文书连成一链，末份 {head}", f"{count} documents are one chain; the last is {head}")]
 
 
 def disclosed(case: Case) -> list[Fact]:
@@ -113,6 +122,7 @@ def law(case: Case) -> list[Fact]:
     return [
         Fact(" → ".join(words[state] for state in states), " → ".join(states)),
         *(Fact(*_UNJUDGED[one]) for one in sorted(case.way.unjudged)),
+        *_supposed(case.discounted),
     ]
 
 
@@ -163,16 +173,53 @@ def log(case: Case) -> list[Fact]:
     ]
 
 
-def _signed(document: Document) -> Fact:
-    """Which document, by whom, when, with what; nothing of what it says."""
+def _signed(document: Document, but: Fact | None) -> Fact:
+    """Which document, by whom, when, with what, and what is to be said against it; nothing of what it says."""
     header: Any = canonical.loads(compact.decode(document.raw.split(".")[0].encode()))
     suite = suites.of_signature(header["alg"]).name
     signer, doc = document.signer, document.doc
     told = f"{signer.id} / {signer.institution}, {time(document.at)}, {suite}"
+    zh, en = ("", "") if but is None else (f"；{but.zh}", f"; {but.en}")
     return Fact(
-        f"{document.seq} {TERMS['document'][doc]}：{TERMS['role'][signer.role]} {told}",
-        f"{document.seq} {doc}: {signer.role} {told}",
+        f"{document.seq} {TERMS['document'][doc]}：{TERMS['role'][signer.role]} {told}{zh}",
+        f"{document.seq} {doc}: {signer.role} {told}{en}",
     )
+
+
+def _doubt(case: Case, claimed: Claimed, seen: Seen) -> Fact:
+    """Why a document does not count: since when its certificate is revoked, and since when the log tells of it."""
+    revoked, since = case.trust.status(claimed.thumbprint, now=case.at).revoked, seen.since(claimed.digest)
+    assert revoked is not None  # noqa: S101  That is why it does not count.
+    begins = time(revoked.since)
+    zh, en = ("并无记录", "the log does not tell of it") if since is None else (
+        f"至 {time(since)} 才有记录", f"the log tells of it since {time(since)} only"
+    )  # fmt: skip
+    return Fact(
+        f"不计：签名无误，但证书自 {begins} 起吊销（{revoked.why}），{zh}",
+        f"DOES NOT COUNT: its signature is right, its certificate is revoked since {begins} ({revoked.why}), {en}",
+    )
+
+
+def _supposed(discounted: Sequence[int]) -> list[Fact]:
+    """What the rules were asked, where documents do not count."""
+    if not discounted:
+        return []
+    zh, en = _uncounted(discounted)
+    return [Fact(f"{zh}：此处只判断若其成立是否合规", f"{en}: judged as if it did")]
+
+
+def _basis(discounted: Sequence[int]) -> Fact | None:
+    """What is to be said of a document that holds by itself, and follows others that do not count."""
+    if not discounted:
+        return None
+    zh, en = _uncounted(discounted)
+    return Fact(f"签名成立，但所依据的{zh}", f"its own signature holds, but it rests on what does not: {en}")
+
+
+def _uncounted(discounted: Sequence[int]) -> Fact:
+    """Which documents do not count."""
+    zh, en = "、".join(map(str, discounted)), ", ".join(map(str, discounted))
+    return Fact(f"文书 {zh} 不计", f"document {en} does not count")
 
 
 def _of(body: bytes, rx: str, name: str) -> None:

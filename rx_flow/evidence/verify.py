@@ -1,7 +1,8 @@
 """
 A bundle judged offline, with the trust root and nothing else: numbered steps, each passed or with the exact reason.
 
-A step builds on those before it, so the first one that fails is the last one taken.
+A step builds on those before it, so the first one that fails is the last one taken; but for documents whose signers'
+certificates were revoked too early: they do not count, and all else about the prescription is still judged.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from rx_flow.crypto.errors import Untrusted
+from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.evidence import told, whole
-from rx_flow.evidence.case import Case, Fact, Unchecked
+from rx_flow.evidence.case import Case, Discounted, Fact, Unchecked
 from rx_flow.evidence.faults import Unproven
 from rx_flow.tlog.policy import Policy
 
@@ -74,8 +75,15 @@ class Report:
 
     @property
     def failed(self) -> Result | None:
-        """The step that failed, or None: then everything that could be checked holds."""
+        """The first step that failed, or None: then everything that could be checked holds."""
         return next((one for one in self.results if one.outcome is Outcome.FAILED), None)
+
+    @property
+    def discounted(self) -> Result | None:
+        """The step that failed, where all that is amiss are certificates revoked before documents were recorded."""
+        failed = [one for one in self.results if one.outcome is Outcome.FAILED]
+        revoked = [(one.step, one.code) for one in failed] == [(Step.DOCUMENTS, Reason.CERTIFICATE_REVOKED)]
+        return failed[0] if revoked else None
 
 
 _STEPS: dict[Step, Callable[[Case], list[Fact]]] = {
@@ -112,6 +120,9 @@ def verify(data: bytes, root: bytes, *, now: datetime, policy: Policy | None = N
             results.append(Result(number, step, Outcome.PASSED, facts=tuple(check(case))))
         except Unchecked as unchecked:
             results.append(Result(number, step, Outcome.UNCHECKED, facts=unchecked.facts))
+        except Discounted as discounted:
+            why, facts = discounted.reason.value, discounted.facts
+            results.append(Result(number, step, Outcome.FAILED, why, discounted.detail, facts))
         except Unproven as unproven:
             ended = True
             results.append(Result(number, step, Outcome.FAILED, unproven.fault.value, unproven.where))

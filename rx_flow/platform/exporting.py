@@ -15,7 +15,7 @@ from rx_flow.evidence.build import Gathered, Log, build
 from rx_flow.evidence.manifest import ACTION, Purpose
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, RxId
-from rx_flow.platform.vault import Vault
+from rx_flow.platform.vault import Vault, despite_revocation
 from rx_flow.record import audit, dossier, recorded
 from rx_flow.record.advance import load
 from rx_flow.record.audit import Entry, Origin, Recorded
@@ -42,14 +42,16 @@ def export(tx: Connection, wanted: Wanted, by: Actor, *, vault: Vault, origin: O
     Return the evidence bundle of a prescription, and record that it was given out, in the same transaction.
 
     The documents are opened with the vault's key and verified again: the database is not believed. `Refused`:
-    NOT_FOUND, BAD_DOCUMENT where the stored packages are not what was taken in, TOO_LARGE; `Untrusted` where a
-    signer's certificate cannot be vouched for.
+    NOT_FOUND, BAD_DOCUMENT where the stored packages are not what was taken in, TOO_LARGE; `Untrusted` where nobody can
+    say whether a signer's certificate was revoked. Where one was, too early for its document to count, the bundle is
+    made all the same and whoever judges it is told so: that is what a court asks about.
     """
     standing = load(tx, wanted.rx, lock=True)
     if standing is None:
         raise Refused(Code.NOT_FOUND, "prescription")
     kept, packages = dossier.documents(tx, wanted.rx), dossier.packages(tx, wanted.rx)
-    documents = vault.open(packages, kept, recorded.seen(tx, kept, vault.trust, now))
+    seen = recorded.seen(tx, kept, vault.trust, now)
+    documents = vault.open(packages, kept, seen, judge=despite_revocation)
     audit.append(
         tx,
         Entry(at=now, origin=origin, actor=by, action=ACTION, rx=wanted.rx, purpose=_words(wanted)),

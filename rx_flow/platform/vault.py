@@ -6,12 +6,13 @@ Nothing that it returns is written anywhere but as routing facts; whoever opens 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from rx_flow.crypto.documents import Document, verify_document
+from rx_flow.crypto.documents import Document, digest_of, take_apart, verify_document, weigh
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.packages import add_recipient, open_package
@@ -23,6 +24,15 @@ from rx_flow.record.dossier import Kept, Package
 _OF_SIGNERS = frozenset({Reason.CERTIFICATE_REVOKED, Reason.STATUS_UNDETERMINABLE})
 DOCUMENTS_MAX = 50  # in one package; a prescription sent back ten times has thirty-odd
 
+Judge = Callable[[str, Trust, Seen], Document]
+
+
+def despite_revocation(raw: str, trust: Trust, seen: Seen) -> Document:
+    """
+    Return a document as `verify_document` does, also where its signer's certificate was revoked too early to count.
+    """
+    return weigh(take_apart(raw), trust, seen)[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Vault:
@@ -33,7 +43,7 @@ class Vault:
     keyring: Keyring
     trust: Trust
 
-    def receive(self, package: str, rx: str, seen: Seen) -> tuple[Document, ...]:
+    def receive(self, package: str, rx: str, seen: Seen, *, judge: Judge = verify_document) -> tuple[Document, ...]:
         """
         Open a package and verify each document in it, as `seen`; their place in the dossier is for the record.
 
@@ -45,7 +55,7 @@ class Vault:
         if not 1 <= len(found) <= DOCUMENTS_MAX:
             raise Refused(Code.BAD_DOCUMENT, "the number of documents in the package")
         # 2. Each was signed with a key that was certified when it was signed, and not revoked before it was there.
-        documents = tuple(verify_document(raw, self.trust, seen) for raw in found)
+        documents = tuple(judge(raw, self.trust, seen) for raw in found)
         # 3. Each is about this prescription, also where somebody wrapped it anew.
         if any(document.rx != rx for document in documents):
             raise Refused(Code.DOCUMENT_REPLAYED, "the document was made for another prescription")
@@ -55,16 +65,21 @@ class Vault:
                 raise Refused(Code.DOCUMENT_OUT_OF_ORDER, f"document {before.seq + 1} is next")
         return documents
 
-    def open(self, packages: Sequence[Package], kept: Sequence[Kept], seen: Seen) -> tuple[Document, ...]:
+    def open(
+        self, packages: Sequence[Package], kept: Sequence[Kept], seen: Seen, *, judge: Judge = verify_document
+    ) -> tuple[Document, ...]:
         """
         Open every stored package of one prescription, and return its documents from the first to the last.
 
         Nothing stored is believed: `Refused(BAD_DOCUMENT)` if the database no longer holds what was taken in;
-        `Untrusted` where a signer's certificate was revoked before its document was recorded, or nobody can say.
+        `Untrusted` where a signer's certificate was revoked before its document was recorded, or nobody can say. With
+        `judge=despite_revocation` the former are returned too: for evidence, which says so; never to act on.
         """
         rx = kept[0].rx
         try:
-            documents = tuple(document for package in packages for document in self.receive(package.body, rx, seen))
+            documents = tuple(
+                document for package in packages for document in self.receive(package.body, rx, seen, judge=judge)
+            )
         except (Untrusted, Refused) as refusal:
             if isinstance(refusal, Untrusted) and refusal.reason in _OF_SIGNERS:
                 raise  # the database holds what it should
@@ -76,6 +91,20 @@ class Vault:
             if document.prev != before.digest:
                 raise Refused(Code.BAD_DOCUMENT, "the stored packages are not one chain")
         return documents
+
+    def look(self, package: str, rx: str, seen: Seen) -> Iterator[tuple[str, Document | Untrusted]]:
+        """
+        Yield each document in a package by its digest, verified, or why it is not believed, whatever the others are.
+
+        What is no document of ours at all is left out. `Untrusted` where the package does not open.
+        """
+        for raw in open_package(package, self.keyring.opening, rx=rx):
+            with suppress(Untrusted):
+                digest = digest_of(raw)
+                try:
+                    yield digest, verify_document(raw, self.trust, seen)
+                except Untrusted as untrusted:
+                    yield digest, untrusted
 
     def pass_on(self, packages: Sequence[Package], to: str, *, rx: str, at: datetime) -> tuple[Package, ...]:
         """

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "platform"))
 from platform_world import (
     AILMENT,
     CARD,
+    DOCTOR,
     INSURER,
     NAME,
     NOW,
@@ -166,6 +167,18 @@ async def _play(keys: Keys, folder: Path) -> Bundles:
         w.site.trust.refresh(keys.folder)
         full["signer revoked since"] = await _exported(w, ways["dispensed"], withhold=False)
         withheld["signer revoked since"] = await _exported(w, ways["dispensed"], withhold=True)
+        # The insurer's reversal came with the pharmacist's document: no entry of its own tells when.
+        w.wait(minutes=1)
+        revoke(keys.folder, INSURER, Why.KEY_COMPROMISE, now=w.now, passphrase=keys.passphrase)
+        w.site.trust.refresh(keys.folder)
+        full["insurer revoked since"] = await _exported(w, ways["returned"], withhold=False)
+        # Since before anything was signed: the doctor's prescriptions do not count.
+        w.wait(minutes=1)
+        revoke(keys.folder, DOCTOR, Why.KEY_COMPROMISE, now=w.now, passphrase=keys.passphrase, since=NOW)
+        w.site.trust.refresh(keys.folder)
+        for name, way in (("stolen before", "dispensed"), ("stolen before, signed twice", "revoked")):
+            for kept, withhold in ((full, False), (withheld, True)):
+                kept[name] = await _exported(w, ways[way], withhold=withhold)
         now = w.now + timedelta(hours=1)
     return Bundles(keys, (keys.folder / "root.pem").read_bytes(), now, full, withheld)
 
@@ -235,6 +248,6 @@ def flipped(data: bytes, at: int, rng: random.Random) -> bytes:
 
 
 __all__ = (
-    "INSURER", "PHARMACIST", "PLATFORM", "REASON", "REVIEWER", "SECRETS", "Bundles", "Members",
+    "DOCTOR", "INSURER", "PHARMACIST", "PLATFORM", "REASON", "REVIEWER", "SECRETS", "Bundles", "Members",
     "flipped", "make", "relinked", "replace", "resealed", "resummed", "sign_document", "signed_part",
 )  # fmt: skip

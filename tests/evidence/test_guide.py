@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bundles import PHARMACIST, REASON, SECRETS, Bundles, Members, make, resummed
+from bundles import DOCTOR, PHARMACIST, REASON, SECRETS, Bundles, Members, make, resummed
 
 from rx_flow.crypto.suites import named
 from rx_flow.evidence.manifest import GUIDE
@@ -158,6 +158,19 @@ def test_a_signer_who_was_revoked_afterwards_is_said_and_does_not_stop_the_other
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"certificates/{bundles.keys.of(PHARMACIST).thumbprint}.pem: 已吊销 / revoked" in done.stdout
     assert done.stdout.count("Revocation Date") == 1
+
+
+def test_since_when_a_key_was_in_other_hands_is_shown_beside_when_its_documents_were_recorded(
+    tmp_path: Path, bundles: Bundles
+) -> None:
+    inside = unpacked(tmp_path, bundles, bundles.full["stolen before"])
+
+    done = {section: run(inside, block) for section, block in commands(inside).items()}
+
+    assert {section: one.returncode for section, one in done.items()} == dict.fromkeys(SECTION, 0), done
+    assert f"certificates/{bundles.keys.of(DOCTOR).thumbprint}.pem: 已吊销 / revoked" in done["certificates"].stdout
+    assert re.search(r"Invalidity Date: \n +Nov 23 02:00:00 2026 GMT", done["certificates"].stdout)
+    assert "2026-11-23T02:00:00.000000Z submit ok" in done["entries"].stdout
 
 
 def test_openssl_checks_a_bundle_of_the_national_suite(tmp_path: Path) -> None:

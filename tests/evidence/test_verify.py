@@ -10,18 +10,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from bundles import PHARMACIST, REASON, SECRETS, Bundles, make, relinked, resealed
+from bundles import INSURER, PHARMACIST, REASON, SECRETS, Bundles, make, relinked, resealed
 
 from rx_flow.crypto.suites import DEFAULT, SUITES
 from rx_flow.crypto.suites.suite import Suite
 from rx_flow.evidence.faults import Fault
 from rx_flow.evidence.verify import Outcome, Report, Step
 from rx_flow.evidence.words import FAULTS, OUTCOMES, STEPS, reason
+from rx_flow.law.standing import State
 
 WAYS = (
     "dispensed", "returned", "revoked", "refused", "handed back", "reversed", "denied", "over a finding",
     "sent back", "expired", "signer revoked since",
 )  # fmt: skip
+STOLEN = ("stolen before", "stolen before, signed twice")  # the doctor's key, before it signed
 
 
 def outcomes(report: Report) -> dict[Step, Outcome]:
@@ -179,6 +181,66 @@ def test_what_was_recorded_only_after_its_signer_was_revoked_does_not_count(bund
 
     assert failed is not None
     assert (failed.step, failed.code) == (Step.DOCUMENTS, "certificate_revoked")
+
+
+def test_what_came_with_the_document_that_an_entry_names_was_recorded_with_it(bundles: Bundles) -> None:
+    report = bundles.judge(bundles.full["insurer revoked since"])
+
+    assert report.failed is None, report.failed
+    told = next(one for one in report.results if one.step is Step.REVOCATION)
+    assert any(bundles.keys.of(INSURER).thumbprint in fact.en for fact in told.facts)
+
+
+@pytest.mark.parametrize("withhold", [False, True], ids=["complete", "withheld"])
+def test_a_document_whose_signer_was_revoked_before_does_not_count_and_all_else_is_judged(
+    bundles: Bundles,
+    withhold: bool,  # noqa: FBT001  Both kinds.
+) -> None:
+    report = bundles.judge((bundles.withheld if withhold else bundles.full)["stolen before"])
+
+    left = {step: outcome for step, outcome in outcomes(report).items() if outcome is not Outcome.PASSED}
+    assert left == {Step.DOCUMENTS: Outcome.FAILED} | ({Step.PACKAGES: Outcome.UNCHECKED} if withhold else {})
+    assert report.failed is not None
+    assert report.failed is report.discounted
+    assert (report.failed.code, report.failed.detail) == ("certificate_revoked", "documents/0001-prescription.jws")
+    first, *others = [fact.en for fact in report.failed.facts]
+    assert "DOES NOT COUNT: its signature is right, its certificate is revoked since 2026-11-23 10:00:00" in first
+    assert first.endswith("(key_compromise), the log tells of it since 2026-11-23 10:00:00 only")
+    assert len(others) == len([name for name in bundles.members() if name.startswith("documents/")]) - 1
+    rests = "; its own signature holds, but it rests on what does not: document 1 does not count"
+    assert all(other.endswith(rests) for other in others)
+    law = next(one for one in report.results if one.step is Step.LAW)
+    assert law.facts[-1].en == "document 1 does not count: judged as if it did"
+
+
+def test_every_document_that_does_not_count_is_named(bundles: Bundles) -> None:
+    failed = bundles.judge(bundles.full["stolen before, signed twice"]).discounted
+
+    assert failed is not None
+    assert failed.detail == "documents/0001-prescription.jws, documents/0005-revocation.jws"
+    assert [fact.en.split("; ")[1][:14] for fact in failed.facts] == [
+        "DOES NOT COUNT", *["its own signat"] * 3, "DOES NOT COUNT",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", STOLEN)
+def test_what_else_is_wrong_is_not_covered_by_a_revocation(bundles: Bundles, way: str) -> None:
+    members = bundles.members(way)
+    name = "documents/0001-prescription.jws"
+    body, _, signature = members[name].rpartition(b".")
+    forged = body + b"." + (b"A" if signature[:1] != b"A" else b"B") + signature[1:]
+    proof, other = sorted(name for name in members if name.startswith("log/"))[:2]
+    stolen = ("documents", "certificate_revoked")
+    for spoiled, state, due in (
+        ({**members, name: forged}, None, [("documents", "bad_signature")]),
+        (members, State.SETTLED, [stolen, ("law", "wrong_state")]),
+        ({**members, proof: members[other]}, None, [stolen, ("log", "bad_log")]),
+    ):
+        report = bundles.judge(
+            resealed(spoiled, bundles.seal, lambda one, state=state: replace(one, state=state or one.state))
+        )
+        assert [(one.step, one.code) for one in report.results if one.outcome is Outcome.FAILED] == due
+        assert report.discounted is None
 
 
 @pytest.mark.parametrize("suite", [one for one in SUITES if one is not DEFAULT], ids=lambda suite: suite.name)
