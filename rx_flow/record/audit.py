@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, select, tuple_, update
 
 from rx_flow.crypto import canonical, disclosures
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import Actor, RxId, State
+from rx_flow.record.named_locks import hold
 from rx_flow.record.statements import Prepared, insert_into
 from rx_flow.record.tables import audit_entry, audit_secret, prescription
 
@@ -171,7 +171,6 @@ _ROW = Prepared(
     .where(prescription.c.area == bindparam("area"), prescription.c.rx == bindparam("rx"))
     .with_for_update()
 )
-_LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 
 
 def append(tx: Connection, entry: Entry, *, locked: bool = False) -> int:
@@ -233,7 +232,7 @@ def _lock(tx: Connection, entry: Entry) -> None:
     Not in the statement that reads the head: that would see the moment at which it began to wait.
     """
     if entry.rx is None or _ROW.first(tx, {"area": entry.area, "rx": entry.rx}) is None:
-        _LOCK.run(tx, {"key": int.from_bytes(sha256(entry.chain.encode()).digest()[:8], signed=True)})
+        hold(tx, entry.chain)
 
 
 def number(tx: Connection, area: str, waiting: Iterable[tuple[str, int]], first: int) -> None:

@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from hashlib import sha256
 from threading import Event
 from time import monotonic, sleep
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from rx_flow.crypto import canonical
 from rx_flow.crypto.errors import Untrusted
@@ -33,6 +32,7 @@ from rx_flow.record.audit import Entry, Origin, Outcome
 from rx_flow.record.database import Database
 from rx_flow.record.log.comparing import Breathe, Found
 from rx_flow.record.log.leader import Leader
+from rx_flow.record.named_locks import hold, lock_number
 from rx_flow.record.statements import Prepared, raw
 from rx_flow.record.tables import audit_entry
 
@@ -60,7 +60,6 @@ _RUNS = Prepared(
     .limit(RUNS_MAX)
 )
 _BEFORE = Prepared(select(_a.seq).where(_a.recorded_at < bindparam("moment")).limit(1))
-_LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 
 
 class Stopped(Exception):  # noqa: N818  It says what is the case.
@@ -115,7 +114,7 @@ def lock_key(code: str) -> int:
     """
     Return what keeps the processes of one site from reading in the same night, in a database that others may share.
     """
-    return int.from_bytes(sha256(f"{ACTION} {code}".encode()).digest()[:8], signed=True)
+    return lock_number(f"{ACTION} {code}")
 
 
 def night_of(now: datetime, at: time) -> date:
@@ -139,7 +138,7 @@ def record(tx: Connection, by: Actor, result: Result, *, night: date | None, now
     """
     if night is not None:
         if tx.dialect.name == "postgresql":  # so that of two processes the second sees the entry of the first
-            _LOCK.run(tx, {"key": lock_key(f"{by.institution} entry")})  # not the leader's, which is held all along
+            hold(tx, f"{ACTION} {by.institution} entry")  # not the leader's, which is held all along
         if any(one.night == night for one in runs(tx, by)[1]):
             return False
     said = "on demand" if night is None else f"nightly {night.isoformat()}"
