@@ -22,7 +22,7 @@ from rx_flow.crypto.errors import Reason
 from rx_flow.crypto.packages import PACKAGE_MAX, open_package, seal
 from rx_flow.crypto.pki import der
 from rx_flow.crypto.pki.status import Seen
-from rx_flow.crypto.suites import Suite
+from rx_flow.crypto.suites import Suite, p256
 from rx_flow.crypto.suites.pair import ReadingPrivate
 from rx_flow.crypto.tokens import ASSERTION_TYPE, verify_assertion
 
@@ -107,7 +107,7 @@ def other_form(raw: str) -> str:
     """The same signature in its other form, (r, n-s); of two signatures, the first."""
     head, _, tail = raw.rpartition(".")
     value = decode(tail)
-    s = suites.ORDER - int.from_bytes(value[32:64], "big")
+    s = p256.ORDER - int.from_bytes(value[32:64], "big")
     return f"{head}.{b64(value[:32] + s.to_bytes(32, 'big') + value[64:])}"
 
 

@@ -30,6 +30,7 @@ from rx_flow.crypto.pki.lists import Revoked
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.profile import EXTENDED_USAGE, KEY_USAGE, KEY_USAGE_BITS, Certified, Purpose, Signer, thumbprint
 from rx_flow.crypto.pki.status import Seen
+from rx_flow.crypto.suites import p256
 
 NOW = datetime(2026, 11, 23, 8, 30, 0, 123456, tzinfo=UTC)
 HOSPITAL, PLATFORM, PHARMACY, INSURER = "H35010000001", "C35990000001", "P35010000001", "I35990000001"
@@ -126,7 +127,7 @@ def other_s(raw: str) -> str:
     """The same signature in its other form: (r, n-s)."""
     head, _, tail = raw.rpartition(".")
     value = decode(tail)
-    s = suites.ORDER - int.from_bytes(value[32:], "big")
+    s = p256.ORDER - int.from_bytes(value[32:], "big")
     return f"{head}.{b64(value[:32] + s.to_bytes(32, 'big'))}"
 
 

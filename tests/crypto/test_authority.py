@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from forge import DAY, DOCTOR, HOSPITAL, NOW, PHARMACIST, PHARMACY, PLATFORM, House, written
 
-from rx_flow.crypto import packages, suites
+from rx_flow.crypto import packages
 from rx_flow.crypto.documents import verify_document
 from rx_flow.crypto.errors import Reason, Untrusted, WrongPin
 from rx_flow.crypto.keyrings import files, locked
@@ -26,6 +26,7 @@ from rx_flow.crypto.pki.lists import Why
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.profile import INSTITUTIONS, PERSONS, Purpose, policies, thumbprint
 from rx_flow.crypto.pki.status import Answer, Seen
+from rx_flow.crypto.suites import p256
 
 AT = NOW.replace(microsecond=0)
 LATER = NOW + timedelta(hours=1)
@@ -117,7 +118,7 @@ def test_an_authority_issues_for_its_own_kind_and_purposes_alone(
     house: House, kind: Kind, who: Who, purpose: Purpose
 ) -> None:
     found = register.load(house.folder, house.passphrase)
-    key = suites.generate()
+    key = p256.generate()
     made = issuing.leaf(found.issuer(kind), who, key.public_key(), purpose=purpose, begins=AT - DAY)
     trust = Trust.load(house.folder)
     trust.learn([made])

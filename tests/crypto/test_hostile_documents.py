@@ -17,7 +17,7 @@ from rx_flow.crypto import canonical
 from rx_flow.crypto.compact import HEADER_MAX
 from rx_flow.crypto.documents import DOCUMENT_MAX, TYPE
 from rx_flow.crypto.errors import Reason
-from rx_flow.crypto.suites import ORDER
+from rx_flow.crypto.suites.p256 import ORDER
 
 R = Reason
 UNSIGNED = ["none", "None", "NONE", "nOnE", "NoNe", " none ", "none\0"]

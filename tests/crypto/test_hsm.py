@@ -30,6 +30,7 @@ from rx_flow.crypto.keyrings.ring import PAIRS, Keyring
 from rx_flow.crypto.packages import open_package, seal
 from rx_flow.crypto.pades.check import check
 from rx_flow.crypto.pki.profile import Purpose
+from rx_flow.crypto.suites import p256
 from rx_flow.crypto.tokens import client_assertion, verify_assertion
 
 pytestmark = pytest.mark.skipif(
@@ -181,7 +182,7 @@ def test_a_key_in_a_token_does_nothing_but_its_own(hospital: Keyring) -> None:
     """The token itself refuses: a signing key does not agree, an opening key does not sign."""
     peer = ec.generate_private_key(ec.SECP256R1()).public_key()
     with pytest.raises((Unreachable, AttributeError)):
-        suites.agree(hospital.seal._private, peer)
+        p256.agree(hospital.seal._private, peer)
     with pytest.raises((Unreachable, AttributeError)):
         suites.sign(hospital.opening._private, b"data")
 

@@ -45,6 +45,7 @@ from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pades.check import PDF_MAX, check
 from rx_flow.crypto.pades.seal import sign
 from rx_flow.crypto.pki.lists import Revoked
+from rx_flow.crypto.suites import p256
 
 R = Reason
 FLIPS = 250  # positions of a fixed sample, in what is signed and in the signature itself
@@ -200,7 +201,7 @@ def test_the_other_form_of_the_signature_is_refused(paper: bytes, roots: bytes) 
     def change(signed: Any) -> None:  # noqa: ANN401  asn1crypto has no types
         info = signed["signer_infos"][0]
         r, s = decode_dss_signature(info["signature"].native)
-        info["signature"] = encode_dss_signature(r, suites.ORDER - s)
+        info["signature"] = encode_dss_signature(r, p256.ORDER - s)
 
     assert refusal(resigned(paper, change), roots) is R.SIGNATURE_MALLEABLE
 

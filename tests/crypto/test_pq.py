@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from rx_flow.crypto import suites
 from rx_flow.crypto.compact import decode, encode
 from rx_flow.crypto.errors import Reason, Untrusted
-from rx_flow.crypto.suites import ORDER, p256, pair, pq, tally
+from rx_flow.crypto.suites import p256, pair, pq, tally
+from rx_flow.crypto.suites.p256 import ORDER
 from rx_flow.crypto.suites.pair import ReadingPrivate, SigningPrivate
 
 R = Reason

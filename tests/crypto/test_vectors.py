@@ -26,7 +26,7 @@ def cases(folder: Path, name: str) -> list[tuple[dict[str, Any], dict[str, Any]]
 def lower(signature: bytes) -> bytes:
     """The form that our profile asks for: the vectors hold both."""
     s = int.from_bytes(signature[32:], "big")
-    return signature[:32] + (suites.ORDER - s).to_bytes(32, "big") if suites.HALF < s < suites.ORDER else signature
+    return signature[:32] + (p256.ORDER - s).to_bytes(32, "big") if p256.HALF < s < p256.ORDER else signature
 
 
 def believed(public: ec.EllipticCurvePublicKey, data: bytes, signature: bytes) -> bool:
@@ -38,7 +38,7 @@ def believed(public: ec.EllipticCurvePublicKey, data: bytes, signature: bytes) -
 
 
 def jwk(key: dict[str, str]) -> ec.EllipticCurvePublicKey:
-    return suites.point(decode(key["x"]).rjust(32, b"\0"), decode(key["y"]).rjust(32, b"\0"))
+    return p256.point(decode(key["x"]).rjust(32, b"\0"), decode(key["y"]).rjust(32, b"\0"))
 
 
 def private(key: dict[str, str]) -> ec.EllipticCurvePrivateKey:
@@ -68,7 +68,7 @@ def test_wycheproof_ecdh_p256_and_points_beside_the_curve(vectors: Path) -> None
     for _, test in cases(vectors, "ecdh_secp256r1_webcrypto_test.json"):
         seen[test["result"]] += 1
         try:
-            shared = suites.agree(private(test["private"]), jwk(test["public"])).hex()
+            shared = p256.agree(private(test["private"]), jwk(test["public"])).hex()
         except (Untrusted, KeyError, OverflowError):
             shared = ""
         if test["public"].get("crv") == "P-256":
@@ -152,15 +152,15 @@ def test_the_table_of_suites_names_each_algorithm_once() -> None:
 
 
 def test_half_the_order_is_where_the_lower_form_ends() -> None:
-    assert suites.HALF * 2 + 1 == suites.ORDER
-    assert f"{suites.ORDER:x}" == "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
+    assert p256.HALF * 2 + 1 == p256.ORDER
+    assert f"{p256.ORDER:x}" == "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
 
 
 def test_the_tally_counts_what_is_expensive() -> None:
     before = dict(suites.tally)
-    key = suites.generate()
+    key = p256.generate()
     suites.verify(key.public_key(), b"data", suites.sign(key, b"data"))
-    suites.agree(key, suites.generate().public_key())
+    p256.agree(key, p256.generate().public_key())
 
     assert {name: suites.tally[name] - before[name] for name in ("keygen", "sign", "verify", "ecdh")} == {
         "keygen": 2,

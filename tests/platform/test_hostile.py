@@ -21,6 +21,7 @@ from rx_flow.crypto.compact import decode, encode
 from rx_flow.crypto.documents import Document
 from rx_flow.crypto.errors import Reason
 from rx_flow.crypto.keyrings.keys import SigningKey
+from rx_flow.crypto.suites import p256
 from rx_flow.crypto.tokens import client_assertion
 from rx_flow.law.standing import State
 
@@ -104,7 +105,7 @@ async def test_hostile_headers_of_assertions(w: World) -> None:
 def other_form(_: World, raw: str) -> str:
     head, _, tail = raw.rpartition(".")
     value = decode(tail.encode())
-    s = suites.ORDER - int.from_bytes(value[32:], "big")
+    s = p256.ORDER - int.from_bytes(value[32:], "big")
     return f"{head}.{text(value[:32] + s.to_bytes(32, 'big'))}"
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_ds
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rx_flow.crypto.keyrings.opaque import Opaque
-from rx_flow.crypto.suites import SIZE
+from rx_flow.crypto.suites.p256 import SIZE
 
 if TYPE_CHECKING:
     from rx_flow.crypto.keyrings.hsm import Device

@@ -29,6 +29,7 @@ from rx_flow.crypto.keyrings.kept import Unreachable, Value
 from rx_flow.crypto.keyrings.locked import Secrets
 from rx_flow.crypto.keyrings.opaque import Opaque
 from rx_flow.crypto.keyrings.pkcs11_uri import Where
+from rx_flow.crypto.suites import p256
 
 _P256 = encode_named_curve_parameters("secp256r1")
 _EDWARDS = b"\x13\x0cedwards25519"  # PKCS #11 v3.0, 2.3.10: the curve as a PrintableString
@@ -114,7 +115,7 @@ class Device(Opaque):
         with self._working():
             derived = key.derive_key(
                 KeyType.GENERIC_SECRET,
-                8 * suites.SIZE,
+                8 * p256.SIZE,
                 mechanism=Mechanism.ECDH1_DERIVE,
                 mechanism_param=(KDF.NULL, None, point),
                 template={Attribute.TOKEN: False, Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True},
@@ -225,7 +226,7 @@ class InToken(Opaque):
     def pair(self, value: Value) -> suites.PrivateKey:
         """Return the private key of a certificate, by its label."""
         key, point = self._device.find(value.decode(), KeyType.EC)
-        return HeldPair(self._device, key, suites.point(point[1:33], point[33:]))
+        return HeldPair(self._device, key, p256.point(point[1:33], point[33:]))
 
     def log(self, value: Value) -> ed25519.Ed25519PrivateKey:
         """Return the private key of a log, by its label."""
@@ -237,7 +238,7 @@ class InToken(Opaque):
         _p256(suite)
         label = self._label(name)
         point = self._device.generate(label, KeyType.EC, _use(name))
-        return label.encode(), suites.point(point[1:33], point[33:])
+        return label.encode(), p256.point(point[1:33], point[33:])
 
     def new_log(self, name: str) -> bytes:
         """Make a log key in the token."""
@@ -250,8 +251,8 @@ class InToken(Opaque):
         _p256(suites.of_key(private))
         assert isinstance(private, ec.EllipticCurvePrivateKey)  # noqa: S101  for the type checker: `_p256` said so
         label = self._label(name)
-        value = private.private_numbers().private_value.to_bytes(suites.SIZE)
-        point = b"\x04" + b"".join(suites.coordinates(private.public_key()))
+        value = private.private_numbers().private_value.to_bytes(p256.SIZE)
+        point = b"\x04" + b"".join(p256.coordinates(private.public_key()))
         self._device.bring(label, KeyType.EC, _use(name), value=value, point=point)
         return label.encode()
 

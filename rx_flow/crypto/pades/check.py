@@ -24,7 +24,7 @@ from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pades.seal import FIELD, MECHANISM
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.profile import Purpose, Signer, certificates, thumbprint
-from rx_flow.crypto.suites import HALF
+from rx_flow.crypto.suites.p256 import HALF
 
 PDF_MAX = 8 * 2**20  # bytes; a sheet has about 150,000
 _SUBFILTER = "/ETSI.CAdES.detached"

@@ -169,7 +169,7 @@ def pair(
     suite = suites.of_key(authority.issuer(who.kind).key)
     private = suite.generate_reader() if purpose is Purpose.PACKAGE else suite.generate()
     certificate = certify(keys, authority, who, private.public_key(), purpose=purpose, begins=begins, public=public)
-    return {f"{name}.key": register.der(private), f"{name}.crt": certificate}
+    return {f"{name}.key": suites.dump_private(private), f"{name}.crt": certificate}
 
 
 def certify(

@@ -182,20 +182,6 @@ def due(keys: Path, now: datetime) -> bool:
     return any(not one.last_update_utc <= now < one.last_update_utc + LIST_RENEWED for one in parsed)
 
 
-def der(private: suites.PrivateKey) -> bytes:
-    """
-    Return a private key as it stands in a locked file.
-    """
-    return suites.dump_private(private)
-
-
-def private_key(data: bytes | bytearray) -> suites.PrivateKey:
-    """
-    Return the private key that stands in a locked file.
-    """
-    return read_pair(data)
-
-
 def _with(found: Authority, kind: Kind, *, begins: datetime, suite: suites.Suite) -> Authority:
     number = found.generation(kind) + 1
     key = suite.generate()
@@ -209,7 +195,7 @@ def _save(keys: Path, found: Authority, passphrase: str) -> None:
     secret = {_ADDRESS: found.root.address.encode(), _REVOKED: json.dumps(told).encode()}
     for name, issuer in found.issuers.items():
         certificate = issuer.certificate.public_bytes(Encoding.DER)
-        secret |= {f"{name}.key": der(issuer.key), f"{name}.crt": certificate}
+        secret |= {f"{name}.key": suites.dump_private(issuer.key), f"{name}.crt": certificate}
         path = keys / ROOT_FILE if name == ROOT else keys / AUTHORITIES / f"{name}.pem"
         locked.write(path, issuer.certificate.public_bytes(Encoding.PEM), private=False)
     locked.write(keys / AUTHORITY_FILE, locked.lock(secret, passphrase, owner=ROOT_NAME))
@@ -217,7 +203,7 @@ def _save(keys: Path, found: Authority, passphrase: str) -> None:
 
 def _issuer(found: Mapping[str, bytes | bytearray], name: str, address: str) -> Issuer:
     certificate = x509.load_der_x509_certificate(bytes(found[f"{name}.crt"]))
-    return Issuer(name, private_key(found[f"{name}.key"]), certificate, address)
+    return Issuer(name, read_pair(found[f"{name}.key"]), certificate, address)
 
 
 def _before(path: Path, issuer: Issuer) -> lists.RevocationList | None:

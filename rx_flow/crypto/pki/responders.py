@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from rx_flow.crypto import suites
 from rx_flow.crypto.keyrings import locked
+from rx_flow.crypto.keyrings.files import read_pair
 from rx_flow.crypto.keyrings.opaque import wipe
 from rx_flow.crypto.pki import issuing
 from rx_flow.crypto.pki.issuing import RESPONDER_DAYS
 from rx_flow.crypto.pki.path import ROOT
-from rx_flow.crypto.pki.register import OCSP_FILE, Authority, der, private_key
+from rx_flow.crypto.pki.register import OCSP_FILE, Authority
 
 Pair = tuple[suites.PrivateKey, x509.Certificate]
 
@@ -56,10 +57,10 @@ def certify(keys: Path, code: str, authority: Authority, passphrase: str, *, now
             key = suites.of_key(issuer.key).generate()
             begins = (now - timedelta(days=1)).replace(microsecond=0)
             pair, fresh = (key, issuing.responder(issuer, code, key.public_key(), begins=begins)), True
-        secret |= {f"{name}.key": der(pair[0]), f"{name}.crt": pair[1].public_bytes(Encoding.DER)}
+        secret |= {f"{name}.key": suites.dump_private(pair[0]), f"{name}.crt": pair[1].public_bytes(Encoding.DER)}
     if fresh:
         locked.write(keys / code / OCSP_FILE, locked.lock(secret, passphrase, owner=code))
 
 
 def _pair(found: Mapping[str, bytes | bytearray], name: str) -> Pair:
-    return private_key(found[f"{name}.key"]), x509.load_der_x509_certificate(bytes(found[f"{name}.crt"]))
+    return read_pair(found[f"{name}.key"]), x509.load_der_x509_certificate(bytes(found[f"{name}.crt"]))

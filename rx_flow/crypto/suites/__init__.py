@@ -13,15 +13,15 @@ from typing import TypeAlias
 from rx_flow.crypto import compact
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.suites import p256, pair, sm
-from rx_flow.crypto.suites.p256 import HALF, ORDER, P256, SIZE, agree, coordinates, point
+from rx_flow.crypto.suites.p256 import P256
 from rx_flow.crypto.suites.pq import PQ
 from rx_flow.crypto.suites.sm import SM
 from rx_flow.crypto.suites.suite import Name, Suite, tally
 
 __all__ = (
-    "DEFAULT", "HALF", "ORDER", "SIZE", "SUITES", "Name", "PrivateKey", "PublicKey", "Suite",
-    "agree", "coordinates", "dump_private", "dump_public", "fits", "generate", "load_private", "load_public", "named",
-    "of_key", "of_package", "of_signature", "point", "sign", "tally", "verify",
+    "DEFAULT", "SUITES", "Name", "PrivateKey", "PublicKey", "Suite",
+    "dump_private", "dump_public", "fits", "load_private", "load_public", "named",
+    "of_key", "of_package", "of_signature", "sign", "tally", "verify",
 )  # fmt: skip
 
 PrivateKey: TypeAlias = p256.PrivateKey | sm.PrivateKey | pair.PrivatePair
@@ -119,13 +119,6 @@ def fits(key: object) -> bool:
     Return whether a key is of one of the suites.
     """
     return any(suite.owns(key) for suite in SUITES)
-
-
-def generate() -> PrivateKey:
-    """
-    Return a new private key of the default suite.
-    """
-    return p256.generate()
 
 
 def sign(key: PrivateKey, data: bytes) -> bytes:

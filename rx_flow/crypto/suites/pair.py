@@ -28,6 +28,7 @@ from cryptography.x509 import ObjectIdentifier
 
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.opaque import Opaque
+from rx_flow.crypto.suites.suite import Algorithm
 
 # ECDSA on P-256 with ML-DSA-65, a pair of our own making: under the arc of `pki.profile`.
 SIGNING = ObjectIdentifier("2.25.172702097729336365100582436811148280273.10")
@@ -35,13 +36,6 @@ READING = ObjectIdentifier("1.3.6.1.4.1.62253.25722")  # X-Wing (draft-connolly-
 _POINT = 65  # bytes of an uncompressed point on P-256
 _KEM = 1184  # bytes of an ML-KEM-768 public key (FIPS 203 table 3)
 _CURVE = ec.SECP256R1()
-
-
-@asn1.sequence
-class Algorithm:
-    """An AlgorithmIdentifier without parameters (RFC 5280 §4.1.1.2)."""
-
-    algorithm: ObjectIdentifier
 
 
 @asn1.sequence

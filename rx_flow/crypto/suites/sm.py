@@ -22,7 +22,7 @@ from cryptography.x509 import ObjectIdentifier
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.opaque import Opaque
 from rx_flow.crypto.suites import libcrypto
-from rx_flow.crypto.suites.suite import Entry, Name, Suite, tally
+from rx_flow.crypto.suites.suite import Algorithm, Entry, Name, Suite, tally
 
 SIGNATURE = "1.2.156.10197.1.501"  # SM2 with SM3
 _ENCRYPTION = "1.2.156.10197.1.301.3"  # SM2 public-key encryption
@@ -84,14 +84,6 @@ class _Wrapped:
     y: int
     hash: bytes
     cipher: bytes
-
-
-@asn1.sequence
-@dataclass(frozen=True, slots=True)
-class _Algorithm:
-    """AlgorithmIdentifier without parameters, as OpenSSL writes it under a certificate."""
-
-    oid: ObjectIdentifier
 
 
 def owns(key: object) -> bool:
@@ -259,7 +251,7 @@ SM = Suite(
     load_private=load_private,
     dump_public=dump_public,
     load_public=load_public,
-    certifies=asn1.encode_der(_Algorithm(ObjectIdentifier(SIGNATURE))),
+    certifies=asn1.encode_der(Algorithm(algorithm=ObjectIdentifier(SIGNATURE))),
     sign=sign,
     verify=verify,
     entry=frozenset(),

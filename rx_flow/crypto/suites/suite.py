@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from cryptography.hazmat import asn1
+from cryptography.x509 import ObjectIdentifier
+
 # How many expensive operations this process has done; a benchmark reads it and prices them at the bare library's cost.
 # Plain integers, raised without a lock: a benchmark can bear a lost unit. `chain` is a certificate chain walked (cold),
 # `unlock` one scrypt over a PIN or passphrase; the last four are what the suite `pq` does besides.
@@ -18,6 +21,14 @@ tally: dict[str, int] = dict.fromkeys(
         "sign_quantum", "verify_quantum", "encapsulate", "decapsulate",
     ), 0,
 )  # fmt: skip
+
+
+@asn1.sequence
+class Algorithm:
+    """An AlgorithmIdentifier without parameters (RFC 5280 §4.1.1.2)."""
+
+    algorithm: ObjectIdentifier
+
 
 Entry = dict[str, Any]  # members of a reader's `header` in a package, beside `kid`
 
