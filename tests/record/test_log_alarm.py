@@ -307,12 +307,8 @@ async def test_nothing_to_number_changes_nothing(db: Database, guards: Path) -> 
 async def test_one_who_waits_looks_by_itself(db: Database, guards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process signs: nobody in this one tells."""
     monkeypatch.setattr(sequencer, "LOOK_SECONDS", 0.02)
-    here, there = made(db, guards), made(db, guards)
-    waiting = asyncio.create_task(here.published(AREA, 0, 5))
-    await asyncio.sleep(0.05)
-    await record(db, 1)
-    await there.step()
-    assert await waiting
+    here = made(db, guards)
+    await asyncio.wait_for(here.next(AREA, 60), 5)
 
 
 def cosigned(root: int, size: int, origin: str = "o") -> Checkpoint:

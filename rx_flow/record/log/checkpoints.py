@@ -35,7 +35,6 @@ _of = (_c.log == bindparam("log"), _c.epoch == bindparam("epoch"))
 _KEPT = select(_c.epoch, _c.size, _c.note, _c.signed_at)
 _LAST = Prepared(_KEPT.where(*_of).order_by(_c.size.desc()).limit(1))
 _AT = Prepared(_KEPT.where(*_of, _c.size == bindparam("size")))
-_COVERING = Prepared(_KEPT.where(*_of, _c.size >= bindparam("size")).order_by(_c.size).limit(1))
 _ALL = Prepared(_KEPT.where(*_of, _c.size > bindparam("after")).order_by(_c.size).limit(bindparam("count")))
 _PUT = Prepared(insert_into(tables.checkpoint))
 _LINES = Prepared(
@@ -99,13 +98,6 @@ def at(tx: Connection, log: str, epoch: int, size: int) -> Published | None:
     Return the checkpoint of exactly this size, or None.
     """
     return _published(tx, log, _AT.first(tx, {"log": log, "epoch": epoch, "size": size}))
-
-
-def covering(tx: Connection, log: str, epoch: int, index: int) -> Published | None:
-    """
-    Return the first checkpoint that covers an entry of this number, or None while it waits for one.
-    """
-    return _published(tx, log, _COVERING.first(tx, {"log": log, "epoch": epoch, "size": index + 1}))
 
 
 def after(tx: Connection, log: str, epoch: int, size: int, *, count: int) -> list[Published]:

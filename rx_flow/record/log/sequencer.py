@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import TypeAlias
 
 from sqlalchemy import Connection
@@ -134,15 +133,6 @@ class Sequencer:
             self._round = now
             await self._round_up(now)
 
-    async def published(self, name: str, number: int, seconds: float) -> bool:
-        """Wait until a checkpoint covers the entry with this number in its area; False if it takes longer."""
-        until = monotonic() + seconds
-        while not await self.db.read(_covered, name, number):
-            if monotonic() >= until:
-                return False
-            await self.next(name, until - monotonic())
-        return True
-
     async def next(self, name: str, seconds: float = LOOK_SECONDS) -> None:
         """Wait for the next checkpoint of a log, or a moment: another process may be the one that signs."""
         event = asyncio.Event()
@@ -241,9 +231,3 @@ class Sequencer:
 
 def _state(tx: Connection) -> tuple[tuple[str, ...], dict[str, tuple[int, int]]]:
     return store.waiting(tx), store.heads(tx)
-
-
-def _covered(tx: Connection, name: str, number: int) -> bool:
-    found = store.load(tx, name)
-    newest = None if found is None else checkpoints.last(tx, name, found.epoch)
-    return found is not None and newest is not None and number < found.base + newest.size
