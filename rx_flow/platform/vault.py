@@ -7,7 +7,6 @@ Nothing that it returns is written anywhere but as routing facts; whoever opens 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -94,17 +93,16 @@ class Vault:
 
     def look(self, package: str, rx: str, seen: Seen) -> Iterator[tuple[str, Document | Untrusted]]:
         """
-        Yield each document in a package by its digest, verified, or why it is not believed, whatever the others are.
+        Yield each document in a package by its digest, verified or why it is not believed, whatever the others are.
 
-        What is no document of ours at all is left out. `Untrusted` where the package does not open.
+        What has not even a digest of ours is left out. `Untrusted` where the package does not open.
         """
         for raw in open_package(package, self.keyring.opening, rx=rx):
-            with suppress(Untrusted):
+            try:
                 digest = digest_of(raw)
-                try:
-                    yield digest, verify_document(raw, self.trust, seen)
-                except Untrusted as untrusted:
-                    yield digest, untrusted
+            except Untrusted:
+                continue  # it is none of those that were recorded
+            yield digest, self._verified(raw, seen)
 
     def pass_on(self, packages: Sequence[Package], to: str, *, rx: str, at: datetime) -> tuple[Package, ...]:
         """
@@ -118,3 +116,9 @@ class Vault:
             Package(package.first_seq, add_recipient(package.body, self.keyring.opening, key, rx=rx))
             for package in packages
         )
+
+    def _verified(self, raw: str, seen: Seen) -> Document | Untrusted:
+        try:
+            return verify_document(raw, self.trust, seen)
+        except Untrusted as untrusted:
+            return untrusted

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, select, tuple_, update
@@ -121,7 +122,7 @@ class Entry:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots, for what is read from the bytes once
 class Recorded:
     """
     An entry as it stands in the log.
@@ -136,9 +137,9 @@ class Recorded:
     idx: int | None
     recorded_at: datetime
 
-    @property
+    @cached_property
     def content(self) -> dict[str, Any]:
-        """The entry's fields, read from its bytes."""
+        """The entry's fields, read from its bytes; not to be changed."""
         content: dict[str, Any] = canonical.loads(self.body)  # type: ignore[assignment]  # an entry is an object
         return content
 

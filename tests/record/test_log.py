@@ -318,10 +318,10 @@ def test_cosignatures_stand_under_the_checkpoint_of_their_size(db: Database) -> 
     def work(tx: Connection) -> None:
         checkpoints.put(tx, AREA, epoch=1, size=1, signed=signed, now=NOW)
         checkpoints.put(tx, AREA, epoch=1, size=1, signed=b"never", now=NOW)
-        assert checkpoints.cosigned(tx, AREA, 1) == []
+        assert [*checkpoints.cosigned(tx, AREA, 1)] == []
         for _ in range(2):
             checkpoints.cosign(tx, AREA, epoch=1, size=1, lines=[line])
-        found = checkpoints.cosigned(tx, AREA, 1)
+        found = [*checkpoints.cosigned(tx, AREA, 1)]
         assert [one.note for one in found] == [checkpoint.add(signed, [line])]
         assert checkpoints.bare(tx, AREA, 1) == signed
         assert checkpoints.bare(tx, AREA, 2) is None

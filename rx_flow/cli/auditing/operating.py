@@ -80,7 +80,7 @@ def status(*, data: Data = Path("data"), keys: Keys = None, database_url: Url = 
         found = db.look(reading.listed, names, trusted)
     wrong = alarms(read_guards(settings))
     newest = {one.name: max(each.epoch for each in found if each.name == one.name) for one in found}
-    records = [_record(one, trusted, wrong.get(one.name, "") if newest[one.name] == one.epoch else "") for one in found]
+    records = [_record(one, wrong.get(one.name, "") if newest[one.name] == one.epoch else "") for one in found]
     records += [_missing(name, why) for name, why in wrong.items() if name not in newest]
     if as_json:
         typer.echo(json.dumps(records, ensure_ascii=False))
@@ -89,7 +89,7 @@ def status(*, data: Data = Path("data"), keys: Keys = None, database_url: Url = 
     raise typer.Exit(int(bool(wrong)))
 
 
-def _record(one: Listed, trusted: Policy, alarm: str) -> dict[str, Any]:
+def _record(one: Listed, alarm: str) -> dict[str, Any]:
     return {
         "log": one.name,
         "epoch": one.epoch,
@@ -97,8 +97,8 @@ def _record(one: Listed, trusted: Policy, alarm: str) -> dict[str, Any]:
         "size": one.size,
         "checkpoint": one.signed.size if one.signed else None,
         "signed_at": one.signed.signed_at.isoformat() if one.signed else None,
-        "witnessed": one.witnessed.size if one.witnessed else None,
-        "witnesses": list(reading.cosigners(one.witnessed, trusted)) if one.witnessed else [],
+        "witnessed": one.witnessed.published.size if one.witnessed else None,
+        "witnesses": list(one.witnessed.names) if one.witnessed else [],
         "backlog": one.backlog,
         "alarm": alarm,
     }

@@ -26,8 +26,9 @@ from rx_flow.config import Kind, Settings
 from rx_flow.law.standing import SHANGHAI, span
 from rx_flow.law.standing import day as day_in_china
 from rx_flow.opening import open_keys
-from rx_flow.platform.auditing.marks import Found, Mark, Marked, Timeline, say
-from rx_flow.platform.auditing.marks import timeline as way
+from rx_flow.platform.auditing.marks import RESTS, Found, Mark, say
+from rx_flow.platform.auditing.timeline import Marked, Timeline
+from rx_flow.platform.auditing.timeline import timeline as way
 from rx_flow.platform.vault import Vault
 from rx_flow.record.audit import entries
 from rx_flow.record.reading import gaps as _gaps
@@ -137,7 +138,8 @@ def _tell(told: Timeline, log: Opened) -> None:
 
 
 def _shown(name: str, mark: Mark, more: str) -> str:
-    return f"{name}{more}: [{_COLOUR[mark.found]}]{escape(say(mark, LANGUAGE))}[/]"
+    colour = "yellow" if mark == RESTS else _COLOUR[mark.found]
+    return f"{name}{more}: [{colour}]{escape(say(mark, LANGUAGE))}[/]"
 
 
 def _plain(one: Marked, log: Opened) -> dict[str, Any]:

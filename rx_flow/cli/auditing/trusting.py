@@ -56,4 +56,4 @@ def trusting(tx: Connection, log: Log, whole: Policy) -> Policy:
     The witnesses are a few seconds behind the log: that alone is nothing wrong.
     """
     newest = checkpoints.last(tx, log.name, log.epoch)
-    return whole if newest is not None and reading.is_witnessed(newest, whole) else bare(whole)
+    return whole if newest is not None and reading.cosigned(newest, whole).quorum else bare(whole)

@@ -29,7 +29,7 @@ from rx_flow.evidence import container, logged
 from rx_flow.evidence.faults import Unproven
 from rx_flow.law.standing import Actor
 from rx_flow.opening import comparison, open_keys
-from rx_flow.platform.log.reading import is_witnessed
+from rx_flow.platform.log.reading import cosigned
 from rx_flow.record.log import checkpoints, store
 from rx_flow.record.log.chains import Chains
 from rx_flow.record.log.comparing import Found, nobody
@@ -288,13 +288,13 @@ def _witnesses(verdict: Verdict, tx: Connection, log: Log, whole: Policy, *, due
 
     The witnesses may be a few seconds behind. Where a quorum is `due` and no checkpoint has it, that is a finding.
     """
-    for one in reversed(checkpoints.cosigned(tx, log.name, log.epoch, count=SAVED_MAX)):
+    for one in reversed([*checkpoints.cosigned(tx, log.name, log.epoch, count=SAVED_MAX)]):
         try:
             found = checkpoint.verify(one.note, whole.logs, witnesses=whole.witnesses.values())
         except Broken as broken:
             verdict.find(broken.fault, f"checkpoint of size {one.size} {broken.where}".strip())
             continue
-        if is_witnessed(one, whole):
+        if cosigned(one, whole).quorum:
             verdict.witnessed = one.size
             verdict.done(Check.QUORUM, len(found.cosigned))
     if verdict.witnessed is None and whole.quorum != NONE:

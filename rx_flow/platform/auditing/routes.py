@@ -23,6 +23,7 @@ from rx_flow.auth.telling.templates import Language
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId, span
 from rx_flow.platform.auditing import marks
+from rx_flow.platform.auditing import timeline as _timeline
 from rx_flow.platform.auditing.shapes import Entries, GapOut, Gaps, MarkedOut, Pseudonym, ReportOut, TimelineOut, Whose
 from rx_flow.platform.log.readers import Asker
 from rx_flow.platform.log.reading import READ
@@ -149,7 +150,7 @@ async def timeline(rx: Rx, asker: Asker, site: Here, lang: Lang = "zh") -> Timel
     """
     await _asked(site, asker, "timeline", rx)
     found = await site.db.read(
-        marks.timeline,
+        _timeline.timeline,
         rx,
         keys=partial(log_keys, site.settings.keys, site.code),
         policy=site.logs.policy if site.logs is not None else _NO_POLICY,

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, Field, StringConstraints
 
 from rx_flow.auth.doors import Moment, Strict
-from rx_flow.platform.auditing.marks import Found, Mark, Marked
+from rx_flow.platform.auditing.marks import Found, Mark
+from rx_flow.platform.auditing.timeline import Marked
 from rx_flow.platform.wire import local
 from rx_flow.record.audit import Recorded
 from rx_flow.record.reading.gaps import Gap, Kind

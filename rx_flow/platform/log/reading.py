@@ -81,36 +81,42 @@ def find(tx: Connection, where: str) -> Log:
     return log
 
 
-def cosigners(published: Published, policy: Policy) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Cosigned:
     """
-    Return the policy's names of those who have cosigned a checkpoint.
+    A checkpoint, the policy's names of those who have cosigned it, and whether that is a quorum.
+
+    Where the policy asks for none, nobody's word makes one.
     """
+
+    published: Published
+    names: tuple[str, ...]
+    quorum: bool
+
+
+def cosigned(published: Published, policy: Policy) -> Cosigned:
+    """
+    Return who has cosigned a checkpoint; every cosignature is verified, once.
+    """
+    names: tuple[str, ...] = ()
     with suppress(Broken):
         by = note.verify(note.read(published.note), policy.witnesses.values())
-        return tuple(name for name, key in policy.witnesses.items() if key in by)
-    return ()
-
-
-def is_witnessed(published: Published, policy: Policy) -> bool:
-    """
-    Say whether a quorum has cosigned; never, where the policy asks for none.
-    """
-    if policy.quorum == NONE:
-        return False
-    names = cosigners(published, policy)
+        names = tuple(name for name, key in policy.witnesses.items() if key in by)
     try:
         policy.require_quorum({policy.witnesses[name] for name in names})
     except Broken:
-        return False
-    return True
+        return Cosigned(published, names, quorum=False)
+    return Cosigned(published, names, quorum=policy.quorum != NONE)
 
 
-def witnessed(tx: Connection, log: Log, policy: Policy, *, beyond: int = 0) -> Published | None:
+def witnessed(tx: Connection, log: Log, policy: Policy, *, beyond: int = 0) -> Cosigned | None:
     """
     Return the newest checkpoint over more than `beyond` entries that a quorum has cosigned.
     """
-    found = (one for one in checkpoints.cosigned(tx, log.name, log.epoch) if one.size > beyond)
-    return next((one for one in found if is_witnessed(one, policy)), None)
+    if policy.quorum == NONE:
+        return None
+    kept = (one for one in checkpoints.cosigned(tx, log.name, log.epoch) if one.size > beyond)
+    return next((one for one in (cosigned(each, policy) for each in kept) if one.quorum), None)
 
 
 def shown(tx: Connection, log: Log, policy: Policy, *, least: int = 0) -> Published:
@@ -122,8 +128,9 @@ def shown(tx: Connection, log: Log, policy: Policy, *, least: int = 0) -> Publis
     newest = checkpoints.last(tx, log.name, log.epoch)
     if newest is None:
         raise not_found()
-    best = witnessed(tx, log, policy)
-    if best is None or newest.signed_at - best.signed_at > PATIENCE:
+    quorum = witnessed(tx, log, policy)
+    best = newest if quorum is None else quorum.published
+    if newest.signed_at - best.signed_at > PATIENCE:
         best = newest
     if best.size < least:
         best = checkpoints.at(tx, log.name, log.epoch, least) or newest
@@ -143,15 +150,21 @@ def tile(tx: Connection, where: str, wanted: Tile) -> bytes:
     return store.hash_tile(tx, log, wanted.level, wanted.index, width=wanted.width)
 
 
-def proof(tx: Connection, log: Log, index: int, policy: Policy) -> tuple[Published, Proof]:
+def proof(tx: Connection, log: Log, index: int, policy: Policy) -> tuple[Cosigned, Proof]:
     """
     Return the proof that an entry stands in a log, under the newest witnessed checkpoint or else the newest.
     """
-    signed = witnessed(tx, log, policy, beyond=index) or checkpoints.last(tx, log.name, log.epoch)
-    if signed is None or not 0 <= index < signed.size:
+    best = witnessed(tx, log, policy, beyond=index)
+    if best is None:
+        newest = checkpoints.last(tx, log.name, log.epoch)
+        if newest is None:
+            raise not_found()
+        best = cosigned(newest, policy)
+    signed = best.published
+    if not 0 <= index < signed.size:
         raise not_found()
     hashes = store.prover(tx, log, signed.size).inclusion(index)
-    return signed, Proof(index, tuple(hashes), signed.note)
+    return best, Proof(index, tuple(hashes), signed.note)
 
 
 def consistency(tx: Connection, where: str, old: int, new: int | None, policy: Policy) -> bytes:
@@ -182,10 +195,9 @@ def stands(tx: Connection, area: str, chain: str, seq: int, *, asker: Actor, pol
     newest = checkpoints.last(tx, log.name, log.epoch)
     if newest is None or newest.size <= index:
         return Stands(Standing.RECORDED, recorded_at, log.origin, index)
-    signed, made = proof(tx, log, index, policy)
-    standing = Standing.WITNESSED if is_witnessed(signed, policy) else Standing.PUBLISHED
-    names = cosigners(signed, policy)
-    return Stands(standing, recorded_at, log.origin, index, signed.size, names, bytes(made).decode())
+    by, made = proof(tx, log, index, policy)
+    standing = Standing.WITNESSED if by.quorum else Standing.PUBLISHED
+    return Stands(standing, recorded_at, log.origin, index, by.published.size, by.names, bytes(made).decode())
 
 
 def _epoch_of(tx: Connection, area: str, idx: int) -> Log | None:
@@ -216,7 +228,7 @@ class Listed:
     origin: str
     size: int
     signed: Published | None
-    witnessed: Published | None
+    witnessed: Cosigned | None
     backlog: int
 
 

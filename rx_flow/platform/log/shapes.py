@@ -44,7 +44,7 @@ class LogListed(BaseModel):
             vkeys=[str(key) for key in keys],
             size=one.signed.size if one.signed else 0,
             signed_at=local(one.signed.signed_at) if one.signed else None,
-            witnessed_size=one.witnessed.size if one.witnessed else 0,
+            witnessed_size=one.witnessed.published.size if one.witnessed else 0,
             backlog=one.backlog,
         )
 

@@ -6,7 +6,7 @@ An entry is recorded when it is committed, published when a checkpoint covers it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,12 +108,14 @@ def after(tx: Connection, log: str, epoch: int, size: int, *, count: int) -> lis
     return [one for row in rows if (one := _published(tx, log, row)) is not None]
 
 
-def cosigned(tx: Connection, log: str, epoch: int, *, count: int = 16) -> list[Published]:
+def cosigned(tx: Connection, log: str, epoch: int, *, count: int = 16) -> Iterator[Published]:
     """
-    Return the newest checkpoints under which any witness stands, the newest first.
+    Yield the newest checkpoints under which any witness stands, the newest first; each is read when it is asked for.
     """
-    sizes = [row[0] for row in _COSIGNED.all(tx, {"log": log, "epoch": epoch, "count": count})]
-    return [one for size in sizes if (one := at(tx, log, epoch, size)) is not None]
+    for (size,) in _COSIGNED.all(tx, {"log": log, "epoch": epoch, "count": count}):
+        found = at(tx, log, epoch, size)
+        if found is not None:
+            yield found
 
 
 def _published(tx: Connection, log: str, row: Row | None) -> Published | None:
