@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from rx_flow.crypto.documents import Document
+from rx_flow.crypto.documents import Claimed, Document
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pki.path import Trust
 from rx_flow.evidence.entries import Entry
@@ -70,6 +70,7 @@ class Case:
     manifest: Document = field(init=False)
     stated: Stated = field(init=False)
     entries: tuple[Entry, ...] = ()
+    claimed: tuple[Claimed, ...] = ()  # the documents as they claim to be, taken apart once
     documents: tuple[Document, ...] = ()
     discounted: tuple[int, ...] = ()  # the numbers of documents that do not count
     way: Way = field(init=False)

@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rx_flow.crypto import canonical, compact, suites
+from rx_flow.crypto import canonical, compact
 from rx_flow.crypto.disclosures import signed_part
 from rx_flow.crypto.documents import Claimed, Document, take_apart, weigh
 from rx_flow.crypto.dossiers import chained
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.pki.status import Seen
+from rx_flow.crypto.suites import Name
 from rx_flow.evidence import entries as _entries
 from rx_flow.evidence import manifest as _manifest
 from rx_flow.evidence.build import committed, document_name
@@ -72,11 +73,11 @@ def documents(case: Case) -> list[Fact]:
             raise Untrusted(untrusted.reason, name) from None
         signed_in_role(document)
         found.append(document)
-        facts.append(_signed(document, _doubt(case, one, seen) if revoked else _basis(case.discounted)))
+        facts.append(_signed(document, one.suite.name, _doubt(case, one, seen) if revoked else _basis(case.discounted)))
         if revoked:
             discounted.append(name)
             case.discounted += (document.seq,)
-    case.documents = tuple(found)
+    case.claimed, case.documents = tuple(claimed.values()), tuple(found)
     if discounted:
         raise Discounted(", ".join(discounted), facts)
     return facts
@@ -84,12 +85,10 @@ def documents(case: Case) -> list[Fact]:
 
 def chain(case: Case) -> list[Fact]:
     """The documents are the whole dossier, up to the last one that the platform knew."""
-    claimed = [take_apart(document.raw, withheld=True) for document in case.documents]
-    head = case.manifest.prev
-    chained(claimed, rx=case.rx, head=head)
-    if case.manifest.seq != len(claimed) + 1:
+    head, count = case.manifest.prev, len(case.claimed)
+    chained(case.claimed, rx=case.rx, head=head)
+    if case.manifest.seq != count + 1:
         raise Unproven(Fault.MANIFEST_MISMATCH, "the number of documents")
-    count = len(claimed)
     return [Fact(f"{count} 份文书连成一链，末份 {head}", f"{count} documents are one chain; the last is {head}")]
 
 
@@ -173,10 +172,8 @@ def log(case: Case) -> list[Fact]:
     ]
 
 
-def _signed(document: Document, but: Fact | None) -> Fact:
+def _signed(document: Document, suite: Name, but: Fact | None) -> Fact:
     """Which document, by whom, when, with what, and what is to be said against it; nothing of what it says."""
-    header: Any = canonical.loads(compact.decode(document.raw.split(".")[0].encode()))
-    suite = suites.of_signature(header["alg"]).name
     signer, doc = document.signer, document.doc
     told = f"{signer.id} / {signer.institution}, {time(document.at)}, {suite}"
     zh, en = ("", "") if but is None else (f"；{but.zh}", f"; {but.en}")
