@@ -149,6 +149,6 @@ def _route(
 
 
 def _pseudonym(prescription: Prescription, keyring: Keyring) -> str:
-    """Under which pseudonym the platform knows the patient; it says nothing without the platform's key."""
+    """Under which pseudonym the platform knows the patient."""
     person = prescription.patient
-    return keyring.pseudonym("patient", f"{person.id_type}|{person.id_number}")
+    return keyring.pseudonym(person.id_type, person.id_number)

@@ -52,7 +52,7 @@ def pseudonym(keyring: Keyring, id_type: str, id_number: str) -> str:
     """
     Return under which pseudonym this insurer keeps a person; without its key that says nothing.
     """
-    return keyring.pseudonym(_DOMAIN, f"{id_type}|{id_number}")
+    return keyring.pseudonym(id_type, id_number, domain=_DOMAIN)
 
 
 def enrol(tx: Connection, person: Insured, now: datetime) -> None:

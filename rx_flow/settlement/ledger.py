@@ -122,8 +122,6 @@ _YEAR = Prepared(
 _BOOK = Prepared(insert_into(booking))
 _OUTCOME = Prepared(insert_into(booking_outcome))
 _POST = Prepared(insert_into(ledger))
-_sum = select(func.coalesce(func.sum(ledger.c.amount_fen), 0))
-_BALANCE = Prepared(_sum.where(ledger.c.account == bindparam("k_account")))
 
 
 def book(tx: Connection, new: Booking) -> Booking:
@@ -198,14 +196,6 @@ def none_open(bookings: Iterable[Booking]) -> None:
     """
     if any(one.pending for one in bookings):
         raise Refused(Code.CONFLICT, "a statement is on its way to the platform")
-
-
-def balance(tx: Connection, account: str) -> int:
-    """
-    Return the balance of an account in fen, what is pending included.
-    """
-    row = _BALANCE.first(tx, {"k_account": account})
-    return int(row[0]) if row else 0
 
 
 def _close(

@@ -205,17 +205,18 @@ def test_every_damaged_byte_of_a_stored_value_is_noticed() -> None:
 
 def test_a_pseudonym_is_keyed_and_of_its_domain(house: House) -> None:
     ring = house.platform
-    one = ring.pseudonym("patient", "350102199001011234")
+    one = ring.pseudonym("01", "350102199001011234")
 
-    assert one == ring.pseudonym("patient", "350102199001011234")
+    assert one == ring.pseudonym("01", "350102199001011234")
     assert len(one) == 64
     others = {
-        ring.pseudonym("payer", "350102199001011234"),
-        ring.pseudonym("patient", "350102199001011235"),
-        ring.pseudonym("patien", "t350102199001011234"),
-        house.hospital.pseudonym("patient", "350102199001011234"),
+        ring.pseudonym("01", "350102199001011234", domain="payer"),
+        ring.pseudonym("01", "350102199001011235"),
+        ring.pseudonym("02", "350102199001011234"),
+        ring.pseudonym("1", "350102199001011234", domain="patient0"),
+        house.hospital.pseudonym("01", "350102199001011234"),
     }
-    assert len(others) == 4
+    assert len(others) == 5
     assert one not in others
 
 

@@ -109,7 +109,7 @@ async def test_all_accesses_to_a_patient_are_found_by_the_identity_in_the_body(
     assert {one["chain"] for one in found["entries"]} == {rx}
     assert actions(found) == ["view", "open", "open"]
     assert CARD not in answer.text
-    pseudonym = w.site.keyring.pseudonym("patient", f"01|{CARD}")
+    pseudonym = w.site.keyring.pseudonym("01", CARD)
     assert await read(w) == [
         ("auditor-chen", f"accesses: patient={pseudonym[:8]} actions=export,look,lookup,open,read_log,view")
     ]

@@ -78,7 +78,7 @@ async def test_only_routing_facts_stand_in_clear(w: World) -> None:
     route = await w.site.db.read(lambda tx: tx.execute(select(routing)).one())
     assert [tuple(one) for one in lines] == [("XA02BCA084B001010100453", 7, "支")]
     assert [tuple(one) for one in bills] == [(INSURER, 49_700, 35_000)]
-    assert route.patient == w.site.keyring.pseudonym("patient", f"01|{CARD}")
+    assert route.patient == w.site.keyring.pseudonym("01", CARD)
     everything = await w.site.db.read(
         lambda tx: str([tx.execute(select(one)).all() for one in (*record_tables.TABLES, *tables.TABLES)])
     )

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import platform_world
 from platform_world import CARD, INSURER, NOW, PHARMACIST, PHARMACY, PICKER, PLATFORM, Keys, World, world
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rx_flow.app import create_app, open_site, part
@@ -186,7 +186,8 @@ class Counter:
         return self.site.db.look(ledger.year_to_date, self.person(), account, year=self.w.now.year)
 
     def balance(self, account: str) -> int:
-        return self.site.db.look(ledger.balance, account)
+        total = text("SELECT COALESCE(SUM(amount_fen), 0) FROM settlement_ledger WHERE account = :account")
+        return int(self.site.db.look(lambda tx: tx.scalar(total, {"account": account})))
 
     def bookings(self, rx: str) -> list[tuple[str, str | None]]:
         """What was booked for a prescription, and what became of it."""

@@ -204,7 +204,7 @@ def _pseudonym(log: Opened) -> str:
     if found is None:
         raise Trouble("malformed", tr("证件号格式不正确", "not an identity number"), "01 110101199001011237")
     _, keyring = open_keys(Settings(log.me.code, log.url, log.folder))
-    return keyring.pseudonym("patient", f"{found['type'] or '01'}|{found['number']}")
+    return keyring.pseudonym(found["type"] or "01", found["number"])
 
 
 def add_to(app: typer.Typer) -> None:

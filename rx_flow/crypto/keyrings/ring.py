@@ -86,9 +86,9 @@ class Keyring(Opaque):
         """Return the Ed25519 key of a log: a pooling area, `checkpoints`, `witness`; `KeyError` for none of ours."""
         return self._logs[name]
 
-    def pseudonym(self, domain: str, value: str) -> str:
-        """Return the keyed pseudonym (hex) of `value`, say a patient, in `domain`; it says nothing without the key."""
-        return self._secrets["pseudonym"].mac(f"{domain}\0{value}").hex()
+    def pseudonym(self, id_type: str, id_number: str, *, domain: str = "patient") -> str:
+        """Return the keyed pseudonym (hex) of a person in `domain`, by their identity document; useless without key."""
+        return self._secrets["pseudonym"].mac(f"{domain}\0{id_type}|{id_number}").hex()
 
     def pickup_code(self, rx: str) -> str:
         """Return the patient's code for a prescription of this hospital; derived, so that it need not be stored."""

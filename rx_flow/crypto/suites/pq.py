@@ -28,7 +28,7 @@ from rx_flow.crypto.suites.pair import (
     SigningPrivate,
     SigningPublic,
 )
-from rx_flow.crypto.suites.suite import Entry, Name, Suite, tally
+from rx_flow.crypto.suites.suite import Algorithm, Entry, Name, Suite, tally
 
 _URN = "urn:oid:"  # RFC 3061: none of the two has a registered JOSE name
 _ALG = _URN + pair.READING.dotted_string
@@ -136,7 +136,7 @@ PQ = Suite(
     load_private=pair.load_private,
     dump_public=pair.dump_public,
     load_public=pair.load_public,
-    certifies=asn1.encode_der(pair.Algorithm(algorithm=pair.SIGNING)),
+    certifies=asn1.encode_der(Algorithm(algorithm=pair.SIGNING)),
     sign=sign,
     verify=verify,
     entry=frozenset({"ek"}),

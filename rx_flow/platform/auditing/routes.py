@@ -130,9 +130,13 @@ async def accesses(whose: Whose, asker: Asker, site: Here, lang: Lang = "zh") ->
     """
     谁看过一名患者的处方。Who has read of a patient's prescriptions, or tried to; the identity stands in the body only.
     """
-    if (whose.id_number is None) == (whose.pseudonym is None):
-        raise Refused(Code.MALFORMED, "an identity number or a pseudonym")
-    patient = whose.pseudonym or site.keyring.pseudonym("patient", f"{whose.id_type}|{whose.id_number}")
+    match whose.id_number, whose.pseudonym:
+        case str(number), None:
+            patient = site.keyring.pseudonym(whose.id_type, number)
+        case None, str(patient):
+            pass
+        case _:
+            raise Refused(Code.MALFORMED, "an identity number or a pseudonym")
     question = Question(patient=patient, actions=tuple(sorted(READS)), since=whose.since, until=whose.until)
     await _asked(site, asker, f"accesses: {question.words}")
     found = await site.db.read(page, question, after=whose.after, limit=whose.limit)
