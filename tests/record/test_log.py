@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -301,6 +302,25 @@ async def test_only_one_of_two_leads_and_the_other_takes_over(database_url: str,
     await first.resign()
     assert await second.leads()
     await second.resign()
+
+
+async def test_an_election_called_off_leaves_no_connection_and_no_lock(database_url: str) -> None:
+    """At whatever moment a process that stops calls it off; an open connection would be a warning, so an error."""
+    for half_ms in range(60):
+        standing = leader(database_url)
+        asked = asyncio.create_task(standing.leads())
+        await asyncio.sleep(half_ms / 2000)
+        asked.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asked
+        await standing.resign()
+        gc.collect()
+
+    next_one = leader(database_url)
+    async with asyncio.timeout(10):
+        while not await next_one.leads():  # noqa: ASYNC110  the server takes a moment to see that a connection is gone
+            await asyncio.sleep(0.01)
+    await next_one.resign()
 
 
 async def test_a_leader_that_lost_its_connection_leads_no_more(postgres: object, database_kind: str) -> None:

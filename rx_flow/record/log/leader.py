@@ -72,12 +72,16 @@ class Elected:
 
     async def _elect(self) -> bool:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
-        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (self._lock,))).fetchone()
-        if row is not None and row[0]:
-            self._connection = connection
-            return True
-        await connection.close()
-        return False
+        ours = False
+        try:
+            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (self._lock,))).fetchone()
+            ours = row is not None and row[0]
+        finally:  # A process that stops calls this off halfway: a lock that nobody knows of must not stay behind.
+            if ours:
+                self._connection = connection
+            else:
+                await connection.close()
+        return ours
 
 
 def leader(url: str, lock: int = LOCK) -> Leader:
