@@ -12,7 +12,7 @@ from collections.abc import Sequence, Set  # noqa: PYI025  the abstract one
 from typing import Any, cast
 
 from rx_flow.crypto import canonical, compact, suites
-from rx_flow.crypto.compact import decode, encode
+from rx_flow.crypto.compact import decode, encode, text
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.keyrings.keys import OpeningKey
 from rx_flow.crypto.pki.profile import OpenKey
@@ -47,9 +47,9 @@ def seal(documents: Sequence[str], to: OpenKey, *, rx: str) -> str:
         {
             "protected": protected.decode(),
             "recipients": [_wrap(suite, cek, to)],
-            "iv": encode(iv).decode(),
-            "ciphertext": encode(ciphertext).decode(),
-            "tag": encode(tag).decode(),
+            "iv": text(iv),
+            "ciphertext": text(ciphertext),
+            "tag": text(tag),
         }
     ).decode()
     if len(package) > PACKAGE_MAX:
@@ -99,7 +99,7 @@ def add_recipient(package: str, key: OpeningKey, to: OpenKey, *, rx: str) -> str
 def _wrap(suite: Suite, cek: bytes, to: OpenKey) -> Package:
     """The entry of one reader."""
     header, wrapped = suite.wrap(cek, to.public)
-    return {"header": {**header, "kid": to.kid}, "encrypted_key": encode(wrapped).decode()}
+    return {"header": {**header, "kid": to.kid}, "encrypted_key": text(wrapped)}
 
 
 def _unwrap(suite: Suite, found: Package, key: OpeningKey) -> bytes:
@@ -168,15 +168,15 @@ def _texts(found: Package, names: tuple[str, ...]) -> None:
         raise Untrusted(Reason.MALFORMED, "not text")
 
 
-def _part(text: str, size: int, otherwise: Reason = Reason.MALFORMED) -> bytes:
-    data = decode(_utf8(text))
+def _part(stated: str, size: int, otherwise: Reason = Reason.MALFORMED) -> bytes:
+    data = decode(_utf8(stated))
     if len(data) != size:
         raise Untrusted(otherwise, "length")
     return data
 
 
-def _utf8(text: str) -> bytes:
+def _utf8(stated: str) -> bytes:
     try:
-        return text.encode()
+        return stated.encode()
     except UnicodeEncodeError:  # a lone surrogate
         raise Untrusted(Reason.BAD_ENCODING) from None

@@ -18,6 +18,10 @@ AREA = re.compile(r"[1-9][0-9]{5}")
 HOSPITAL = re.compile(r"H[0-9]{11}")
 DOCTOR = re.compile(r"D[0-9]{12}")
 DRUG = re.compile(r"[A-Z0-9]{23}")
+ID_TYPE = re.compile(r"[0-9]{2}")
+RESIDENT_CARD = re.compile(r"[0-9]{17}[0-9X]")
+OTHER_CARD = re.compile(r"[0-9A-Z()-]{4,30}")
+SEX = re.compile(r"[12]")
 NUMBER = re.compile(r"[0-9A-Za-z._-]{1,40}")
 ICD10 = re.compile(r"[A-Z][0-9]{2}(\.[0-9A-Za-z]{1,8})?[+*]?")
 # GB 11643-1999: weights of the first 17 digits, and the check character by the remainder modulo 11.
@@ -37,11 +41,10 @@ def exactly(body: object, names: Iterable[str], field: str) -> Mapping[str, Any]
     """Return `body` as a mapping that has these names and no other; name what is missing, never what is extra."""
     if not isinstance(body, Mapping):
         malformed(field)
-    wanted = set(names)
-    for name in sorted(wanted - body.keys()):
-        malformed(f"{field}.{name}")
-    if body.keys() - wanted:
-        malformed(f"{field}: unknown field")
+    wanted = {*names}
+    if body.keys() != wanted:
+        missing = sorted(wanted - body.keys())
+        malformed(f"{field}.{missing[0]}" if missing else f"{field}: unknown field")
     return body
 
 

@@ -5,7 +5,6 @@ What a prescription (处方) consists of. The only place that knows the fields o
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -47,10 +46,9 @@ class Patient:
 
     def __post_init__(self) -> None:
         f.text(self.name, "patient.name", most=50)
-        f.shaped(self.id_type, "patient.id_type", re.compile(r"[0-9]{2}"))
-        card = r"[0-9]{17}[0-9X]" if self.id_type == "01" else r"[0-9A-Z()-]{4,30}"
-        f.shaped(self.id_number, "patient.id_number", re.compile(card))
-        f.shaped(self.sex, "patient.sex", re.compile("[12]"))
+        f.shaped(self.id_type, "patient.id_type", f.ID_TYPE)
+        f.shaped(self.id_number, "patient.id_number", f.RESIDENT_CARD if self.id_type == "01" else f.OTHER_CARD)
+        f.shaped(self.sex, "patient.sex", f.SEX)
         f.day(self.birth, "patient.birth")
 
     def __repr__(self) -> str:

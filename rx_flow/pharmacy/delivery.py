@@ -57,9 +57,11 @@ def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None
     actor = _actor(own) if own is not None else site.actor
     code = code_in(reply) if reply.status >= DONE_BELOW else None
     kept: list[Kept] = []
+    said: Any = None
     if code is None:
         try:
-            kept = _kept(site, step, own, reply=orjson.loads(reply.body), before=before.standing if before else None)
+            said = orjson.loads(reply.body)
+            kept = _kept(site, step, own, reply=said, before=before.standing if before else None)
         except (Untrusted, Refused) as refusal:
             code = code_of(refusal)
         except (KeyError, TypeError, ValueError):
@@ -68,7 +70,7 @@ def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None
         answers.refused(tx, step, actor=actor, code=code, origin=site.origin(), now=site.clock())
         return
     if step.action == "claim":
-        _claimed(site, tx, step, reply)
+        _claimed(site, tx, step, kept[0].document, reply=said)
     answers.acknowledged(
         tx,
         step,
@@ -119,17 +121,15 @@ def _statement(site: Site, step: Step, package: str) -> Document:
     return statement
 
 
-def _claimed(site: Site, tx: Connection, step: Step, reply: Reply) -> None:
+def _claimed(site: Site, tx: Connection, step: Step, own: Document, *, reply: dict[str, Any]) -> None:
     """
     Keep what was claimed, if it can be opened and every document holds; else note why it must be handed back.
     """
-    assert step.seq is not None  # noqa: S101  A claim is a document of ours.
     try:
-        answer = orjson.loads(reply.body)
-        packages = [Package(int(one["first_seq"]), str(one["body"])) for one in answer["packages"]]
-        said = told(answer.get("recorded", {}))
-        copy = open_copy(packages, site.keyring, site.trust, Seen(site.clock(), said or None), rx=step.rx)
-        _follows(site, step, copy)
+        packages = [Package(int(one["first_seq"]), str(one["body"])) for one in reply["packages"]]
+        recorded = told(reply.get("recorded", {}))
+        copy = open_copy(packages, site.keyring, site.trust, Seen(site.clock(), recorded or None), rx=step.rx)
+        _follows(own, copy)
     except (Untrusted, Refused) as refusal:
         _keep_fault(tx, step, code_of(refusal))
         return
@@ -137,14 +137,12 @@ def _claimed(site: Site, tx: Connection, step: Step, reply: Reply) -> None:
         _keep_fault(tx, step, Code.BAD_DOCUMENT)
         return
     lines = [Wanted(one.n, one.drug, one.quantity, one.unit) for one in copy.prescription.lines]
-    answers.hold(tx, copy.standing, lines, now=step.at, fault=None, recorded=said)
+    answers.hold(tx, copy.standing, lines, now=step.at, fault=None, recorded=recorded)
     answers.keep_copy(tx, step.rx, packages)
 
 
-def _follows(site: Site, step: Step, copy: Copy) -> None:
+def _follows(own: Document, copy: Copy) -> None:
     """Our claim must follow the very documents that came: otherwise we were shown another story than we signed for."""
-    seen = Seen(site.clock(), held=step.at)
-    own = papers.unseal(step.sealed or b"", site.keyring.at_rest, site.trust, rx=step.rx, seq=step.seq or 0, seen=seen)
     if (own.seq, own.prev) != (copy.standing.seq + 1, copy.standing.head):
         raise Refused(Code.DOCUMENT_OUT_OF_ORDER, "the claim does not follow what came")
 

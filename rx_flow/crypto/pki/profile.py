@@ -124,7 +124,7 @@ def thumbprint(certificate: x509.Certificate) -> str:
     """
     Return `x5t#S256`: SHA-256 of the certificate's DER, base64url (RFC 7515 §4.1.8).
     """
-    return compact.encode(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()).decode()
+    return compact.text(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
 
 
 def describe(certificate: x509.Certificate) -> Certified:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from rx_flow.crypto.canonical import digest
-from rx_flow.crypto.compact import decode, encode
+from rx_flow.crypto.compact import decode, text
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.suites.suite import Entry, Name, Suite, tally
 
@@ -148,7 +148,7 @@ def wrap(cek: bytes, to: PublicKey) -> tuple[Entry, bytes]:
     ephemeral = generate()
     wrapped = aes_key_wrap(_derive(agree(ephemeral, to)), cek)
     x, y = coordinates(ephemeral.public_key())
-    return {"epk": {"kty": "EC", "crv": _CRV, "x": encode(x).decode(), "y": encode(y).decode()}}, wrapped
+    return {"epk": {"kty": "EC", "crv": _CRV, "x": text(x), "y": text(y)}}, wrapped
 
 
 def unwrap(key: PrivateKey, header: Entry, wrapped: bytes) -> bytes:

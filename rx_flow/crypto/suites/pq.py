@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from rx_flow.crypto.canonical import digest
-from rx_flow.crypto.compact import decode, encode
+from rx_flow.crypto.compact import decode, text
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.suites import p256, pair
 from rx_flow.crypto.suites.pair import (
@@ -108,7 +108,7 @@ def wrap(cek: bytes, to: ReadingPublic) -> tuple[Entry, bytes]:
     """
     tally["encapsulate"] += 1
     both = _HPKE.encrypt(cek, to.together, _INFO)
-    return {"ek": encode(both[:_KEM]).decode()}, both[_KEM:]
+    return {"ek": text(both[:_KEM])}, both[_KEM:]
 
 
 def unwrap(key: ReadingPrivate, header: Entry, wrapped: bytes) -> bytes:
