@@ -10,7 +10,6 @@ import importlib
 from datetime import datetime
 
 from rx_flow.auth import locks
-from rx_flow.auth.log.nights import Comparison
 from rx_flow.config import (
     PASSPHRASE_CHARACTERS_MIN,
     Institution,
@@ -31,6 +30,7 @@ from rx_flow.law.standing import Actor
 from rx_flow.record import revisions
 from rx_flow.record.audit import Origin
 from rx_flow.record.database import Database
+from rx_flow.record.log.comparing import Comparison
 
 TOKEN_PIN_MIN = 6  # characters; a token counts the tries, so that it may be short
 
@@ -75,9 +75,7 @@ def open_keys(settings: Settings) -> tuple[Trust, Keyring]:
     return trust, keyring
 
 
-def unlock_keys(
-    settings: Settings, institution: Institution, db: Database, *, now: datetime
-) -> tuple[Trust, Keyring]:
+def unlock_keys(settings: Settings, institution: Institution, db: Database, *, now: datetime) -> tuple[Trust, Keyring]:
     """
     Do what `open_keys` does, and record a wrong passphrase; five wrong PINs of a token in a row lock us out of it.
 

@@ -11,9 +11,7 @@ from rich.markdown import Markdown
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.law.diagram import markdown_table, mermaid
 
-app = typer.Typer(
-    no_args_is_help=True, help=tr("打印处方流转规则。", "Print the law: what may happen, by whom, and when.")
-)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command(

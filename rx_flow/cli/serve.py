@@ -1,5 +1,5 @@
 """
-`rx-flow serve` and `rx-flow migrate`: run the services, and bring their databases up to date.
+`rx-flow serve`: run the services.
 """
 
 from __future__ import annotations
@@ -19,27 +19,15 @@ from rx_flow.app import build, embedded
 from rx_flow.cli import sites
 from rx_flow.cli.hardening import keep_memory_in
 from rx_flow.cli.language import tr
+from rx_flow.cli.sites import Data, Keys, Url
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Directory, Institution, Kind, Mode, Settings
 from rx_flow.opening import components
 from rx_flow.record.schema import upgrade
 
-Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the folder of databases"))]
-Keys = Annotated[Path | None, typer.Option("--keys", help=sites.KEYS_HELP)]
-Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 Host = Annotated[str, typer.Option(help=tr("监听地址", "the address to listen on"))]
 
-app = typer.Typer(
-    invoke_without_command=True,
-    help=tr(
-        "启动服务，直到按 Ctrl-C。不带子命令时在一个进程里运行所有机构；也可单独启动一个机构。\n\n"
-        "例：rx-flow serve --data data\n\n"
-        "例：rx-flow serve hospital H35010000001 --data data --port 8001",
-        "Run the services until Ctrl-C: every institution in one process, or one of them alone.\n\n"
-        "Example: rx-flow serve --data data\n\n"
-        "Example: rx-flow serve hospital H35010000001 --data data --port 8001",
-    ),
-)
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
@@ -92,7 +80,7 @@ def _alone(kind: Kind) -> None:
         folder = sites.keys_of(data, keys)
         me = _of_kind(Directory.load(folder), code, kind)
         mode: Mode = "production" if production else "development"
-        settings = Settings(me.code, _url(data, me, database_url), folder, mode=mode, urls=_peers(peers))
+        settings = Settings(me.code, sites.made(data, me, database_url), folder, mode=mode, urls=_peers(peers))
         if mode == "development" and database_url is None:
             upgrade(settings.database_url, components(kind))
         at = port or _port(me.url)
@@ -110,24 +98,6 @@ _EXAMPLES = {
 }
 for _kind in Kind:
     _alone(_kind)
-
-
-def migrate(
-    code: Annotated[str, typer.Argument(help=tr("机构代码；不写则为全部", "a code; all of them if none"))] = "",
-    *,
-    data: Data = Path("data"),
-    keys: Keys = None,
-    database_url: Url = None,
-) -> None:
-    """Bring one institution's database, or all of a data folder, to this program's schema."""
-    known = sites.directory(data, keys)
-    if database_url is not None and not code:
-        raise Trouble("malformed", tr("--database-url 须与机构代码同用", "--database-url needs a code"))
-    data.mkdir(parents=True, exist_ok=True)
-    wanted = [sites.institution(known, code)] if code else [one for kind in Kind for one in known.of_kind(kind)]
-    for one in wanted:
-        upgrade(_url(data, one, database_url), components(one.kind))
-        typer.echo(tr(f"{one.code} 已是最新结构", f"{one.code} is up to date"))
 
 
 def run(application: Any, *, host: str, port: int) -> None:  # noqa: ANN401  Any ASGI application.
@@ -165,11 +135,6 @@ def _of_kind(known: Directory, code: str, kind: Kind) -> Institution:
             "not_found", tr("该机构不是这一类", "the institution is of another kind"), f"{code}: {found.kind}"
         )
     return found
-
-
-def _url(data: Path, one: Institution, given: str | None) -> str:
-    data.mkdir(parents=True, exist_ok=True)
-    return given or sites.database_url(data, one.code)
 
 
 def _port(url: str) -> int:

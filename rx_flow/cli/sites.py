@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from rx_flow.cli.language import tr
@@ -20,6 +22,9 @@ from rx_flow.record.revisions import heads
 KEYS_HELP = tr(
     "密钥目录；默认为数据目录下的 keys，没有则为 ./keys", "the folder of keys; DATA/keys or else ./keys if none"
 )
+Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the folder of databases"))]
+Keys = Annotated[Path | None, typer.Option("--keys", help=KEYS_HELP)]
+Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 
 
 def keys_of(data: Path, keys: Path | None = None) -> Path:
@@ -55,6 +60,12 @@ def only(known: Directory, kind: Kind) -> Institution:
 def database_url(data: Path, code: str) -> str:
     """Return where the embedded services keep an institution's database."""
     return f"sqlite:///{data / code}.db"
+
+
+def made(data: Path, one: Institution, url: str | None) -> str:
+    """Return where an institution's database is to be: at `url`, else in the data folder, made if need be."""
+    data.mkdir(parents=True, exist_ok=True)
+    return url or database_url(data, one.code)
 
 
 @contextmanager

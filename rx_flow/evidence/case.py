@@ -16,7 +16,6 @@ from rx_flow.evidence.entries import Entry
 from rx_flow.evidence.faults import Fault, Unproven
 from rx_flow.evidence.lawful import Way
 from rx_flow.evidence.manifest import Stated
-from rx_flow.law.standing import SHANGHAI
 from rx_flow.tlog.policy import Policy
 
 SKEW = timedelta(minutes=5)  # between the clocks of two machines
@@ -95,8 +94,3 @@ def text(raw: bytes) -> str:
         return raw.decode("ascii")
     except UnicodeDecodeError:
         raise Untrusted(Reason.BAD_ENCODING) from None
-
-
-def time(at: datetime) -> str:
-    """Return a moment as people in China read it."""
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

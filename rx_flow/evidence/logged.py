@@ -24,13 +24,15 @@ MANIFEST = "manifest.json"
 @dataclass(slots=True)
 class Judged:
     """
-    What held: how many of what, by stable words; and the values that were disclosed, by entry.
+    What held: how many of what, by stable words; the values that were disclosed, by entry; and the roots proven.
     """
 
     origin: str
     size: int
     checked: dict[str, int] = field(default_factory=dict)
     opened: dict[int, dict[str, Any]] = field(default_factory=dict)
+    # Of the log's tree by its size, as far as is proven; the empty tree needs no proof.
+    roots: dict[int, bytes] = field(default_factory=lambda: {0: merkle.EMPTY_ROOT})
 
     def count(self, what: str) -> None:
         """One more of `what` has been checked and holds."""
@@ -46,6 +48,7 @@ def judge(members: Mapping[str, bytes], trusted: Policy) -> Judged:
     # 2. The checkpoint, by the reader's own keys and policy.
     signed = trusted.verify(_member(members, "checkpoint"), origin=origin)
     judged = Judged(signed.checkpoint.origin, signed.checkpoint.size)
+    judged.roots[judged.size] = signed.checkpoint.root
     judged.count("checkpoint")
     # 3. Each entry stands in the tree of that checkpoint, at the index of its name.
     for name, body in members.items():
@@ -55,7 +58,8 @@ def judge(members: Mapping[str, bytes], trusted: Policy) -> Judged:
     for name, body in members.items():
         if name.endswith(".add-checkpoint"):
             held = _member(members, name.replace(".add-checkpoint", ".checkpoint"))
-            _consistent(body, held, signed.checkpoint, trusted)
+            earlier = _consistent(body, held, signed.checkpoint, trusted)
+            judged.roots[earlier.size] = earlier.root
             judged.count("consistency")
     # 5. What is disclosed is what the entries commit to.
     for line in members.get("disclosures.ndjson", b"").splitlines():
@@ -89,14 +93,15 @@ def _sums(members: Mapping[str, bytes]) -> str:
     return origin
 
 
-def _consistent(body: bytes, held: bytes, now: Checkpoint, trusted: Policy) -> None:
-    """The log at the checkpoint that the reader held is the beginning of the log as it is now."""
+def _consistent(body: bytes, held: bytes, now: Checkpoint, trusted: Policy) -> Checkpoint:
+    """The log at the checkpoint that the reader held, which is returned, is the beginning of the log as it is now."""
     request = witness.read(body)
     old = checkpoint.verify(held, trusted.logs, origin=now.origin).checkpoint
     new = checkpoint.verify(request.signed, trusted.logs, origin=now.origin).checkpoint
     if old.size != request.old or (new.size, new.root) != (now.size, now.root):
         raise Unproven(Fault.ENTRY_MISMATCH, f"consistency from {request.old}")
     merkle.verify_consistency((old.size, old.root), (new.size, new.root), request.proof)
+    return old
 
 
 def _entry(judged: Judged, name: str, body: bytes, members: Mapping[str, bytes], trusted: Policy) -> None:

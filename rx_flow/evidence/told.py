@@ -17,9 +17,10 @@ from rx_flow.crypto.suites import Name
 from rx_flow.evidence import entries as _entries
 from rx_flow.evidence import manifest as _manifest
 from rx_flow.evidence.build import committed, document_name
-from rx_flow.evidence.case import Case, Discounted, Fact, Unchecked, text, time
+from rx_flow.evidence.case import Case, Discounted, Fact, Unchecked, text
 from rx_flow.evidence.faults import Fault, Unproven
 from rx_flow.evidence.lawful import Unjudged, proven, signed_in_role
+from rx_flow.law.standing import wall_clock
 from rx_flow.law.terms import TERMS
 from rx_flow.tlog import note, proof
 from rx_flow.tlog.merkle import leaf
@@ -175,7 +176,7 @@ def log(case: Case) -> list[Fact]:
 def _signed(document: Document, suite: Name, but: Fact | None) -> Fact:
     """Which document, by whom, when, with what, and what is to be said against it; nothing of what it says."""
     signer, doc = document.signer, document.doc
-    told = f"{signer.id} / {signer.institution}, {time(document.at)}, {suite}"
+    told = f"{signer.id} / {signer.institution}, {wall_clock(document.at)}, {suite}"
     zh, en = ("", "") if but is None else (f"；{but.zh}", f"; {but.en}")
     return Fact(
         f"{document.seq} {TERMS['document'][doc]}：{TERMS['role'][signer.role]} {told}{zh}",
@@ -187,9 +188,9 @@ def _doubt(case: Case, claimed: Claimed, seen: Seen) -> Fact:
     """Why a document does not count: since when its certificate is revoked, and since when the log tells of it."""
     revoked, since = case.trust.status(claimed.thumbprint, now=case.at).revoked, seen.since(claimed.digest)
     assert revoked is not None  # noqa: S101  That is why it does not count.
-    begins = time(revoked.since)
+    begins = wall_clock(revoked.since)
     zh, en = ("并无记录", "the log does not tell of it") if since is None else (
-        f"至 {time(since)} 才有记录", f"the log tells of it since {time(since)} only"
+        f"至 {wall_clock(since)} 才有记录", f"the log tells of it since {wall_clock(since)} only"
     )  # fmt: skip
     return Fact(
         f"不计：签名无误，但证书自 {begins} 起吊销（{revoked.why}），{zh}",

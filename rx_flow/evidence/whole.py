@@ -12,10 +12,10 @@ from rx_flow.crypto.pki.offline import Enclosed, believe
 from rx_flow.crypto.pki.status import Answer, Seen
 from rx_flow.evidence import container as _container
 from rx_flow.evidence import manifest as _manifest
-from rx_flow.evidence.case import SKEW, Case, Fact, text, time
+from rx_flow.evidence.case import SKEW, Case, Fact, text
 from rx_flow.evidence.faults import Fault, Unproven
 from rx_flow.evidence.manifest import GUIDE, MANIFEST
-from rx_flow.law.standing import Role
+from rx_flow.law.standing import Role, wall_clock
 
 _FOLDERS = ("documents", "entries", "certificates", "authorities", "lists", "packages", "log")
 
@@ -68,9 +68,9 @@ def revocation(case: Case) -> list[Fact]:
         if status.answer is Answer.UNDETERMINABLE:
             raise Untrusted(Reason.STATUS_UNDETERMINABLE, print_)
         if status.revoked is not None:
-            since = time(status.revoked.since)
+            since = wall_clock(status.revoked.since)
             facts.append(Fact(f"证书 {print_} 自 {since} 起吊销", f"certificate {print_} is revoked since {since}"))
-    moment, count = time(case.at), len(case.trust.lists)
+    moment, count = wall_clock(case.at), len(case.trust.lists)
     return [
         Fact(f"{count} 份吊销列表在 {moment} 有效", f"{count} revocation lists hold at {moment}"),
         *(facts or [Fact("无证书被吊销", "no certificate is revoked")]),
@@ -90,7 +90,7 @@ def manifested(case: Case) -> list[Fact]:
         raise Unproven(Fault.MANIFEST_MISMATCH, _manifest.SUMS)
     case.manifest, case.stated, case.rx = document, stated, document.rx
     shown = ("患者信息已遮蔽", "the patient's values are withheld") if stated.withheld else ("完整", "complete")
-    by, moment = document.signer.id, time(case.at)
+    by, moment = document.signer.id, wall_clock(case.at)
     return [
         Fact(
             f"处方 {case.rx}，平台 {by} 于 {moment} 出具，用途 {stated.purpose}，{shown[0]}",

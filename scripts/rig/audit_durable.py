@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from rx_flow.cli import keys as development
+from rx_flow.cli.keys import development
 from rx_flow.config import Kind, Settings, log_domain, read_guards
 from rx_flow.law.standing import Actor, Role, RxId
 from rx_flow.opening import components, open_keys

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rx_flow.cli import keys as development
+from rx_flow.cli.keys import development
 from rx_flow.config import Directory, Kind
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.crypto.pki.authority import development_passphrase, development_pins

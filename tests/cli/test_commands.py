@@ -17,6 +17,7 @@ import typer
 
 from rx_flow.cli import app, without_language
 from rx_flow.cli.language import chosen
+from rx_flow.cli.later import Later
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +27,7 @@ def commands(
     path: tuple[str, ...] = (),
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command and subcommand that `rx-flow` has."""
+    group = group.loaded() if isinstance(group, Later) else group
     yield path, group
     for name, command in getattr(group, "commands", {}).items():
         yield from commands(command, (*path, name))
@@ -90,6 +92,7 @@ def test_every_help_has_an_example(language: str, example: str) -> None:
         f"sys.argv = ['rx-flow', '--lang', '{language}']\n"
         "from rx_flow.cli import app\n"
         "def walk(group, path):\n"
+        "    group = getattr(group, 'loaded', lambda: group)()\n"
         "    leaves = getattr(group, 'commands', {})\n"
         "    if not leaves: print('\\x1e' + path + '\\x1f' + (group.help or ''))\n"
         "    for name, one in leaves.items(): walk(one, path + ' ' + name)\n"
@@ -130,6 +133,11 @@ def test_the_language_is_chosen_by_option_and_then_by_locale(
 
 def test_the_language_may_be_named_anywhere() -> None:
     assert without_language(["--lang", "zh", "audit", "list", "--lang=en", "--json"]) == ["audit", "list", "--json"]
+
+
+def test_a_command_that_is_misspelled_is_guessed() -> None:
+    assert "Did you mean 'verify'" in run("verfy").stderr
+    assert "'reconcile'" in run("audit", "reconcil").stderr
 
 
 def test_a_wrong_command_line_exits_with_2(house: Path) -> None:

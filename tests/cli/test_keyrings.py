@@ -20,8 +20,8 @@ import pytest
 import softhsm
 
 from rx_flow.auth import locks
-from rx_flow.cli import keyrings
 from rx_flow.cli.hardening import PR_SET_DUMPABLE
+from rx_flow.cli.keys import keyrings
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Person
 from rx_flow.crypto.errors import WrongPin

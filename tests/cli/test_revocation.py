@@ -144,7 +144,6 @@ def test_a_thumbprint_or_an_authority_can_be_revoked(house: Path) -> None:
         (("revoke", DOCTOR, "--reason", "key_compromise", "--since", "2099-01-01"), "malformed"),
         (("revoke", DOCTOR, "--reason", "key_compromise", "--since", "yesterday"), "malformed"),
         (("renew", "D999999999999"), "unknown_signer"),
-        (("renew", DOCTOR, "--pin", "000000"), "wrong_pin"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_shape(house: Path, arguments: tuple[str, ...], code: str) -> None:
@@ -167,6 +166,24 @@ def test_a_new_key_and_the_old_one_still_known(house: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert len(ran.stdout.split()) == 3
     assert len(Trust.load(house / "keys").of(HOSPITAL)) == 6
+
+
+def test_a_pin_is_asked_for_and_never_an_argument(house: Path) -> None:
+    pins = house / "keys" / authority.PINS_FILE
+    known = json.loads(pins.read_text("utf-8"))
+    before = Trust.load(house / "keys").of(DOCTOR)
+    ran = run("keys", "renew", DOCTOR, "--pin", known[DOCTOR], cwd=house)
+    assert ran.returncode == 2
+    assert known[DOCTOR] not in ran.stdout + ran.stderr
+
+    pins.write_text(json.dumps({who: pin for who, pin in known.items() if who != DOCTOR}), "utf-8")
+    for typed in ("", "\n", "000000\n"):
+        ran = run("keys", "renew", DOCTOR, "--json", cwd=house, stdin=typed)
+        assert (ran.returncode, json.loads(ran.stderr)["code"]) == (1, "wrong_pin")
+    assert Trust.load(house / "keys").of(DOCTOR) == before
+    assert run("keys", "renew", DOCTOR, cwd=house, stdin=known[DOCTOR] + "\n").returncode == 0
+    assert len(Trust.load(house / "keys").of(DOCTOR)) == len(before) + 1
+    unlock(house / "keys" / HOSPITAL, DOCTOR, known[DOCTOR])
 
 
 def test_keys_are_made_in_a_suite_and_change_over_to_another(house: Path, tmp_path: Path) -> None:

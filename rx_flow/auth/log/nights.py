@@ -5,17 +5,15 @@ The nightly reconciliation of a running site: by its settings, with its keys.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
-
-from sqlalchemy import Connection
 
 from rx_flow.config import Institution, Settings, read_reconcile
 from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.law.standing import Actor
 from rx_flow.record.database import Database
-from rx_flow.record.log.comparing import Breathe, Found
+from rx_flow.record.log.comparing import Comparison
 from rx_flow.record.log.leader import leader
 from rx_flow.record.log.nightly import Nightly, lock_key
 
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from rx_flow.auth.site import Site
 
 LOOK_SECONDS: Final = 30.0  # between two looks whether the night's run is due
-# What a kind of site brings: with its keys, what is kept sealed is opened as well, in memory.
-Comparison = Callable[[Connection, Keyring | None, Breathe], Iterator[Found]]
 
 
 def open_nightly(

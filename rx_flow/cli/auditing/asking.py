@@ -29,12 +29,9 @@ from rx_flow.record.audit import Entry, Origin, Recorded
 from rx_flow.record.database import Database
 
 R = TypeVar("R")
-Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the data folder of the services"))]
 Site = Annotated[
     str, typer.Option("--site", help=tr("机构代码，默认为流转平台", "whose log: a code; the platform's if none"))
 ]
-Keys = Annotated[Path | None, typer.Option("--keys", help=sites.KEYS_HELP)]
-Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 Json = Annotated[bool, typer.Option("--json", help=tr("每行一条 JSON", "one JSON entry a line"))]
 Since = Annotated[str | None, typer.Option(help=tr("起始时间（含）", "from this day or time on (Shanghai)"))]
 Until = Annotated[str | None, typer.Option(help=tr("截止时间（不含）", "before this day or time (Shanghai)"))]

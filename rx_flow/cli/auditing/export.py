@@ -17,7 +17,6 @@ from rich.progress import Progress
 from sqlalchemy import Connection
 
 from rx_flow.cli import sites
-from rx_flow.cli.auditing.asking import Data, Keys, Url
 from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.auditing.tables import FORMATS
 from rx_flow.cli.auditing.trusting import province, trusting
@@ -25,6 +24,7 @@ from rx_flow.cli.auditing.verify import read_policy
 from rx_flow.cli.language import tr
 from rx_flow.cli.proof import private
 from rx_flow.cli.screen import progress as under_way
+from rx_flow.cli.sites import Data, Keys, Url
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Institution, Kind
 from rx_flow.evidence import container

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import getpass
 import re
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,22 +12,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from rx_flow.cli.auditing.asking import (
-    Data,
-    Json,
-    Keys,
-    Opened,
-    Since,
-    Site,
-    Until,
-    Url,
-    asking,
-    print_json,
-    print_table,
-)
+from rx_flow.cli.asked import ask
+from rx_flow.cli.auditing.asking import Json, Opened, Since, Site, Until, asking, print_json, print_table
 from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
+from rx_flow.cli.sites import Data, Keys, Url
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Kind, Settings
 from rx_flow.law.refusals import Code
@@ -45,30 +33,6 @@ Limit = Annotated[int, typer.Option(min=1, max=CHAIN_MAX, help=tr("最多条数"
 After = Annotated[
     str | None, typer.Option(help=tr("接上一页（见其提示）", "go on where the page before ended, as it said"))
 ]
-
-LIST = tr(
-    "按处方、人员、机构、患者假名、动作、结果、代码、时间、追踪号任意组合查询审计记录，新的在前；查询本身也记入日志。\n\n"
-    "例：rx-flow audit list --data data --person D350100000001 --since 2026-11-01 --outcome denied",
-    "List entries by any combination of prescription, person, institution, patient's pseudonym, action, outcome, code, "
-    "time and trace, the newest first; that you asked is itself an entry.\n\n"
-    "Example: rx-flow audit list --data data --person D350100000001 --since 2026-11-01 --outcome denied",
-)
-SHOW = tr(
-    "一张处方的完整经过，由旧到新。\n\n例：rx-flow audit show 350100-0123456789ABCDEF --data data",
-    "The whole story of one prescription, the oldest first, with the digests of documents and entries.\n\n"
-    "Example: rx-flow audit show 350100-0123456789ABCDEF --data data",
-)
-DENIED = tr(
-    "被拒绝的操作：谁、何时、做什么、为何。\n\n例：rx-flow audit denied --data data --since 2026-11-23",
-    "Attempts that were refused: who, when, what and why.\n\n"
-    "Example: rx-flow audit denied --data data --since 2026-11-23",
-)
-ACCESSES = tr(
-    "谁看过一名患者的处方。证件号从标准输入读取或在终端询问（如 01 110101199001011237），绝不写在命令行里。\n\n"
-    "例：rx-flow audit accesses --data data < 证件号文件",
-    "Who has read of a patient's prescriptions. The identity number is asked for, or read from stdin (such as "
-    "01 110101199001011237); never on the command line.\n\nExample: rx-flow audit accesses --data data < file",
-)
 
 
 def _print(log: Opened, question: Question, purpose: str, *, limit: int, after: str | None, as_json: bool) -> None:
@@ -198,21 +162,9 @@ def _pseudonym(log: Opened) -> str:
     """Ask whose records; what was typed is forgotten at once."""
     if log.me.kind is not Kind.PLATFORM:  # the default of --site is the platform
         raise Trouble("not_found", tr("只有平台能查询", "only the platform can tell"), log.me.code)
-    what = tr("证件类型和号码：", "type and number of the identity document: ")
-    typed = getpass.getpass(what) if sys.stdin.isatty() else sys.stdin.readline()
+    typed = ask(tr("证件类型和号码", "type and number of the identity document"))
     found = _IDENTITY.fullmatch(typed.strip())
     if found is None:
         raise Trouble("malformed", tr("证件号格式不正确", "not an identity number"), "01 110101199001011237")
     _, keyring = open_keys(Settings(log.me.code, log.url, log.folder))
     return keyring.pseudonym(found["type"] or "01", found["number"])
-
-
-def add_to(app: typer.Typer) -> None:
-    """Declare the commands under `rx-flow audit`."""
-    for name, run, text in (
-        ("list", list_, LIST),
-        ("show", show, SHOW),
-        ("denied", denied, DENIED),
-        ("accesses", accesses, ACCESSES),
-    ):
-        app.command(name, help=text)(run)

@@ -1,12 +1,12 @@
 """
-`rx-flow audit status`, `vkey`, `new-origin` and `reader`: how a platform's logs are, and what their operator does.
+`rx-flow audit status`, `vkey` and `new-origin`: how a platform's logs are, and what their operator does.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +16,13 @@ from rich.table import Table
 
 from rx_flow.auth.log import parties
 from rx_flow.cli import sites
-from rx_flow.cli.auditing.asking import Data, Keys, Url
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
+from rx_flow.cli.sites import Data, Keys, Url
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Institution, Kind, Settings, log_domain, read_guards
-from rx_flow.law.standing import SHANGHAI, Actor
-from rx_flow.opening import open_keys
-from rx_flow.platform.log import readers, reading
+from rx_flow.law.standing import Actor, wall_clock
+from rx_flow.platform.log import reading
 from rx_flow.platform.log.reading import Listed
 from rx_flow.record.log import epochs, store
 from rx_flow.record.log.guard import alarms, relieve
@@ -34,33 +33,9 @@ from rx_flow.tlog.policy import Policy
 
 Json = Annotated[bool, typer.Option("--json", help=tr("输出 JSON", "as JSON"))]
 
-STATUS = tr(
-    "各日志的来源名、规模、检查点、见证人、待编号记录和告警；有告警时退出码为 1。\n\n"
-    "例：rx-flow audit status --data data",
-    "Each log's origin, size, last checkpoint, witnesses, backlog and alarm; exit code 1 where there is an alarm.\n\n"
-    "Example: rx-flow audit status --data data",
-)
-VKEY = tr(
-    "以签名便笺格式打印日志（每个来源名）与见证人的验证密钥；--policy 打印完整的见证策略文件。\n\n"
-    "例：rx-flow audit vkey --data data --policy",
-    "Print the verifier keys of logs, under every origin, and of witnesses in the note format; with --policy, the "
-    "whole tlog-policy file.\n\n"
-    "Example: rx-flow audit vkey --data data --policy",
-)
-NEW_ORIGIN = tr(
-    "日志不能再签时启用新的来源名（纪元）；首条记录写明旧来源名的最后一个检查点。没有告警时须加 --force。\n\n"
-    "例：rx-flow audit new-origin 350100 --data data",
-    "Open a new origin (epoch) for a log that is not signed any more; its first entry names the old one's last "
-    "checkpoint. Without an alarm --force is needed.\n\nExample: rx-flow audit new-origin 350100 --data data",
-)
-READER = tr(
-    "为审计人员签发读取审计记录的令牌，并写入审计日志。\n\n例：rx-flow audit reader chen --days 7 --data data",
-    "Make a token with which an auditor reads entries, on the record.\n\n"
-    "Example: rx-flow audit reader chen --days 7 --data data",
-)
 
-
-def _here(data: Path, keys: Path | None, url: str | None) -> tuple[Institution, Path, Settings]:
+def here(data: Path, keys: Path | None, url: str | None) -> tuple[Institution, Path, Settings]:
+    """Return the platform, its folder of keys, and how it is run."""
     folder = sites.keys_of(data, keys)
     me = sites.only(sites.directory(data, keys), Kind.PLATFORM)
     return me, folder, Settings(me.code, url or sites.database_url(data, me.code), folder)
@@ -74,7 +49,7 @@ def _policy(folder: Path, me: Institution, data: Path, keys: Path | None) -> Pol
 
 def status(*, data: Data = Path("data"), keys: Keys = None, database_url: Url = None, as_json: Json = False) -> None:
     """Print how every log is."""
-    me, folder, settings = _here(data, keys, database_url)
+    me, folder, settings = here(data, keys, database_url)
     names, trusted = parties.log_names(folder, me.code), _policy(folder, me, data, keys)
     with sites.opened(data, me.code, url=database_url, keys=keys) as db:
         found = db.look(reading.listed, names, trusted)
@@ -125,17 +100,13 @@ def _print(records: list[dict[str, Any]], witnesses: int) -> None:
             one["origin"] or "–",
             str(one["size"]),
             "–" if one["checkpoint"] is None else str(one["checkpoint"]),
-            _local(at),
+            "–" if at is None else wall_clock(datetime.fromisoformat(at)),
             "–" if one["witnessed"] is None else str(one["witnessed"]),
             f"{len(one['witnesses'])}/{witnesses}",
             str(one["backlog"]),
             f"[red]{escape(one['alarm'])}[/]" if one["alarm"] else tr("无", "none"),
         )
     screen().print(shown)
-
-
-def _local(at: str | None) -> str:
-    return "–" if at is None else datetime.fromisoformat(at).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def vkey(
@@ -146,7 +117,7 @@ def vkey(
     as_policy: Annotated[bool, typer.Option("--policy", help=tr("见证策略文件", "as a tlog-policy file"))] = False,
 ) -> None:
     """Print verifier keys, a line each: first the logs', of every epoch, then the witnesses'."""
-    me, folder, _ = _here(data, keys, database_url)
+    me, folder, _ = here(data, keys, database_url)
     trusted = _policy(folder, me, data, keys)
     every = _every_key(folder, me, _epochs(data, me, database_url, keys))
     if not as_policy:
@@ -189,7 +160,7 @@ def new_origin(
     force: Annotated[bool, typer.Option("--force", help=tr("没有告警也启用", "also without an alarm"))] = False,
 ) -> None:
     """Open the next epoch, and say what others have to do about it."""
-    me, folder, settings = _here(data, keys, database_url)
+    me, folder, settings = here(data, keys, database_url)
     if name not in parties.log_names(folder, me.code):
         raise Trouble("not_found", tr("没有这个日志的密钥", "no key of such a log is published"), name)
     guards, by = read_guards(settings), Actor(me.code, me.kind.role, me.code)
@@ -223,33 +194,3 @@ _TELL_EN = """Tell:
   witnesses: hospitals and pharmacies of the directory accept it by themselves and record that; others must be given
     the new origin and its key.
   Under the old origin nothing is signed any more: a later checkpoint of it is a forgery, or a second history."""
-
-
-def reader(
-    name: Annotated[str, typer.Argument(help=tr("名称：小写字母、数字、连字符", "small letters, digits, hyphens"))],
-    *,
-    days: Annotated[int, typer.Option(min=1, max=92, help=tr("有效天数", "for so many days"))] = 7,
-    data: Data = Path("data"),
-    keys: Keys = None,
-    database_url: Url = None,
-) -> None:
-    """Print a token, and nothing else, on stdout."""
-    me, _, settings = _here(data, keys, database_url)
-    _, keyring = open_keys(settings)
-    now, lifetime = datetime.now(UTC), timedelta(days=days)
-    token = readers.grant(keyring.access_token_secret, me.code, name, now=now, lifetime=lifetime)
-    by = Actor(me.code, me.kind.role, me.code)
-    with sites.opened(data, me.code, url=database_url, keys=keys) as db:
-        db.run(readers.granted, by, name, until=now + lifetime, now=now)
-    typer.echo(token)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Declare the commands under `rx-flow audit`."""
-    for name, run, text in (
-        ("status", status, STATUS),
-        ("vkey", vkey, VKEY),
-        ("new-origin", new_origin, NEW_ORIGIN),
-        ("reader", reader, READER),
-    ):
-        app.command(name, help=text)(run)

@@ -4,6 +4,7 @@ Log entries as tables for other programs: CSV that no spreadsheet takes for a fo
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import tempfile
@@ -35,16 +36,16 @@ def row(index: int, body: bytes) -> dict[str, Any]:
     return {name: flat.get(name) for name in COLUMNS}
 
 
-def as_csv(entries: Iterable[tuple[int, bytes]], *, safe: bool = True) -> bytes:
+def as_csv(entries: Iterable[tuple[int, bytes]]) -> bytes:
     """
-    Return RFC 4180 CSV in UTF-8 with a byte order mark; with `safe`, a cell that begins like a formula gets a quote.
+    Return RFC 4180 CSV in UTF-8 with a byte order mark; a cell that begins like a formula gets a quote before it.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for index, body in entries:
-        writer.writerow([_cell(value, safe=safe) for value in row(index, body).values()])
-    return ("﻿" if safe else "").encode() + out.getvalue().encode()
+        writer.writerow([_cell(value) for value in row(index, body).values()])
+    return codecs.BOM_UTF8 + out.getvalue().encode()
 
 
 def as_ndjson(entries: Iterable[tuple[int, bytes]]) -> bytes:
@@ -74,8 +75,8 @@ def as_parquet(entries: Iterable[tuple[int, bytes]]) -> bytes:
         return target.read_bytes()
 
 
-def _cell(value: object, *, safe: bool) -> object:
-    if safe and isinstance(value, str) and value.startswith(_FORMULA):
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
     return value
 

@@ -17,10 +17,11 @@ from rich.table import Table
 from rx_flow.auth.log import parties
 from rx_flow.auth.telling.sentences import tell
 from rx_flow.auth.titles import TITLES
-from rx_flow.cli.auditing.asking import Data, Json, Keys, Opened, Since, Site, Until, Url, as_record, asking
+from rx_flow.cli.auditing.asking import Json, Opened, Since, Site, Until, as_record, asking
 from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.screen import screen
+from rx_flow.cli.sites import Data, Keys, Url
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Kind, Settings
 from rx_flow.law.standing import SHANGHAI, span
@@ -39,24 +40,6 @@ from rx_flow.record.reading.report import Report
 from rx_flow.record.reading.report import report as _report
 from rx_flow.tlog.policy import NONE, Policy
 
-TIMELINE = tr(
-    "用文字逐条讲述一张处方的经过，分别注明文书签名、日志收录、见证人（几分之几）；无法确定的会说明。\n\n"
-    "例：rx-flow audit timeline 350100-0123456789ABCDEF --signatures --data data",
-    "Tell the way of a prescription in words, with separate marks for signature, inclusion in the log and witnesses; "
-    "what cannot be determined says so.\n\n"
-    "Example: rx-flow audit timeline 350100-0123456789ABCDEF --signatures --data data",
-)
-REPORT = tr(
-    "一天的事件报告：按代码和人员统计的拒绝、口令锁定、密钥口令错误、吊销、告警、缺漏、迟到记录、无后续的查阅。\n\n"
-    "例：rx-flow audit report 2026-11-23 --data data",
-    "The report of a day: refusals by code and person, PIN locks, wrong passphrases, revocations, alarms, gaps, late "
-    "entries, and reads without a step.\n\nExample: rx-flow audit report 2026-11-23 --data data",
-)
-GAPS = tr(
-    "缺漏与迟到的记录，默认最近 31 天。\n\n例：rx-flow audit gaps --since 2026-11-01 --data data",
-    "Entries that are missing, wait too long, or came late; of the last 31 days unless told otherwise.\n\n"
-    "Example: rx-flow audit gaps --since 2026-11-01 --data data",
-)
 _COLOUR = {Found.VERIFIED: "green", Found.FAILED: "red", Found.UNDETERMINED: "yellow", Found.NONE: "dim"}
 _GAPS = {
     GapKind.MISSING: ("链中缺少前一条", "an entry before it is missing"),
@@ -285,9 +268,3 @@ def _print_gaps(found: list[Gap]) -> None:
 
 def _shanghai(at: datetime) -> str:
     return at.astimezone(SHANGHAI).isoformat(timespec="seconds")
-
-
-def add_to(app: typer.Typer) -> None:
-    """Declare the commands under `rx-flow audit`."""
-    for name, run, text in (("timeline", timeline, TIMELINE), ("report", report, REPORT), ("gaps", gaps, GAPS)):
-        app.command(name, help=text)(run)

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from rx_flow.cli.auditing.words import OTHERS, say
+from rx_flow.cli.auditing.words import OTHERS, UNPROVEN, say
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.tlog.report import Check, Report
@@ -29,6 +29,7 @@ class Verdict:
     size: int = 0
     witnessed: int | None = None  # the size that a quorum has cosigned
     others: int = 0  # saved checkpoints of other logs, which were left aside
+    unproven: int = 0  # saved checkpoints of this log that a bundle proves nothing about
     checked: dict[str, int] = field(default_factory=dict)
     not_checked: dict[str, str] = field(default_factory=dict)
     findings: list[tuple[str, str]] = field(default_factory=list)  # a stable word, and where
@@ -69,7 +70,7 @@ def conclude(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
         for what, count in one.checked.items():
             shown.add_row(say(what), str(count), "[green]✓[/]" if not one.found else "")
         for what, why in one.not_checked.items():
-            many = str(one.others) if what == OTHERS else "–"
+            many = str({OTHERS: one.others, UNPROVEN: one.unproven}.get(what, "–"))
             shown.add_row(say(what), many, f"[yellow]{tr('未检查', 'not checked')}: {say(why)}[/]")
         for fault, where in one.findings:
             shown.add_row(f"[red]✗ {say(fault)}[/]", "", f"[red]{escape(where)}[/]")
@@ -93,6 +94,7 @@ def _plain(one: Verdict) -> dict[str, Any]:
         "size": one.size,
         "witnessed": one.witnessed,
         "saved_of_others": one.others,
+        "saved_without_proof": one.unproven,
         "checked": one.checked,
         "not_checked": one.not_checked,
         "findings": [{"fault": what, "where": where} for what, where in one.findings],

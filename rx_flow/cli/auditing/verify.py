@@ -15,7 +15,8 @@ from rich.progress import Progress
 from sqlalchemy import Connection
 
 from rx_flow.cli import sites
-from rx_flow.cli.auditing.asking import Data, Keys, Site, Url
+from rx_flow.cli.auditing.asking import Site
+from rx_flow.cli.auditing.bundled import judged
 from rx_flow.cli.auditing.saved import Saved
 from rx_flow.cli.auditing.saved import read as read_saved
 from rx_flow.cli.auditing.trusting import bare, given, province
@@ -23,10 +24,9 @@ from rx_flow.cli.auditing.verdict import Verdict, conclude
 from rx_flow.cli.auditing.words import CHAINS, LOG_GONE, NEVER_WITNESSED, OTHER_LOG, OTHERS, ROWS, UNSIGNED, say
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import progress as under_way
+from rx_flow.cli.sites import Data, Keys, Url
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Kind, Settings, log_domain, read_guards
-from rx_flow.evidence import container, logged
-from rx_flow.evidence.faults import Unproven
 from rx_flow.law.standing import Actor
 from rx_flow.opening import comparison, open_keys
 from rx_flow.platform.log.reading import cosigned
@@ -41,7 +41,6 @@ from rx_flow.tlog import checkpoint, note, policy
 from rx_flow.tlog.faults import Broken, Fault
 from rx_flow.tlog.policy import NONE, Policy
 from rx_flow.tlog.report import Check, NotVerified, Why
-from rx_flow.tlog.tiles import CHECKPOINT
 from rx_flow.tlog.verify import Ask, Fetch, verify
 
 SAVED_MAX = 1_000  # checkpoints of our own that are compared: evenly taken from all that were ever signed
@@ -72,13 +71,16 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Verify every log, say what was and was not checked, and exit with 1 if anything is wrong."""
+    if tree is not None and bundle is not None:
+        title = tr("--tree 与 --bundle 不能同用", "either --tree or --bundle: they are verified one by one")
+        raise Trouble("malformed", title)
     kept = read_saved(saved)
     with Progress(console=under_way(), transient=True, disable=as_json) as progress:
         if tree is not None or bundle is not None:
             if policy_file is None:
                 raise Trouble("malformed", tr("离线核验需要 --policy", "what was exported needs --policy"), "")
             trusted = read_policy(policy_file)
-            verdicts = [_bundle(bundle, trusted)] if bundle else [_tree(tree or Path(), trusted, kept, progress)]
+            verdicts = [judged(bundle, trusted, kept)] if bundle else [_tree(tree or Path(), trusted, kept, progress)]
         else:
             verdicts = _database(data, keys, database_url, policy_file=policy_file, kept=kept, progress=progress)
     conclude(verdicts, as_json=as_json)
@@ -234,29 +236,6 @@ def _tree(tree: Path, trusted: Policy, kept: Saved, progress: Progress) -> Verdi
     if chains is not None:
         _close(verdict, chains)
     verdict.not_checked[ROWS] = Why.NOT_ASKED
-    return verdict
-
-
-def _bundle(path: Path, trusted: Policy) -> Verdict:
-    """Entries of a log, each with its proof."""
-    verdict = Verdict(str(path))
-    try:
-        members = container.unpack(path.read_bytes())
-        judged = logged.judge(members, trusted)
-        signed = trusted.verify(members[CHECKPOINT], origin=judged.origin)
-    except OSError:
-        raise Trouble("not_found", tr("找不到证据包", "no such bundle"), str(path)) from None
-    except (Unproven, Broken) as broken:
-        verdict.find(broken.fault, broken.where)
-        return verdict
-    verdict.log, verdict.size = judged.origin, judged.size
-    verdict.checked.update(judged.checked)
-    verdict.not_checked = {CHAINS: Why.NOT_ASKED, ROWS: Why.NOT_ASKED}
-    if trusted.quorum == NONE:
-        verdict.skip(Check.QUORUM, Why.NO_QUORUM)
-    else:
-        verdict.done(Check.QUORUM, len(signed.cosigned))
-        verdict.witnessed = judged.size
     return verdict
 
 

@@ -12,6 +12,7 @@ from rx_flow.tlog.report import Check, Why
 
 CHAINS, ROWS = "chains", "rows"
 OTHERS, OTHER_LOG = "saved_of_others", "other_log"
+UNPROVEN, NO_PROOF = "saved_without_proof", "no_proof"
 UNSIGNED, NEVER_WITNESSED, LOG_GONE = "not_signed_yet", "never_witnessed", "log_gone"
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -30,6 +31,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     ROWS: ("业务数据与日志一致", "business rows agree with the log"),
     OTHERS: ("其他日志的检查点", "saved checkpoints of other logs"),
     OTHER_LOG: ("不属于这个日志", "they are not of this log"),
+    UNPROVEN: ("证据包未涉及的已保存检查点", "saved checkpoints of other sizes"),
+    NO_PROOF: (
+        "证据包不含其一致性证明（出具时用 --have）",
+        "no proof in the bundle: it is made with --have",
+    ),
     UNSIGNED: ("尚未签署过检查点", "no checkpoint has been signed yet"),
     NEVER_WITNESSED: ("没有检查点达到见证法定数", "no checkpoint was cosigned by a quorum"),
     LOG_GONE: ("手中有其检查点的日志不在此处", "a log of which a checkpoint was kept is not here"),

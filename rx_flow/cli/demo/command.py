@@ -25,14 +25,6 @@ from rx_flow.config import Kind
 
 WITNESSED_SECONDS_MAX: Final = 10.0
 
-HELP = tr(
-    "演示：生成密钥与数据，启动全部服务，经 HTTP 演完十余张真实谈判药处方的一生，并汇报结果与费用。\n\n"
-    "例：rx-flow demo\n\n例：rx-flow demo --json --data data/demo-1",
-    "Make keys and data, start every service, and play prescriptions of real negotiated drugs from pen to payment over "
-    "HTTP; then say what became of each, and who paid what.\n\n"
-    "Example: rx-flow demo\n\nExample: rx-flow demo --json --data data/demo-1",
-)
-
 
 def demo(
     *,

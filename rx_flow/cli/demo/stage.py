@@ -17,7 +17,7 @@ import uvicorn
 
 from rx_flow.app import Embedded, embedded
 from rx_flow.auth.site import Site
-from rx_flow.cli import keys as development
+from rx_flow.cli.keys import development
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Directory, Kind, Person

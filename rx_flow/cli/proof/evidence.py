@@ -14,6 +14,7 @@ from rx_flow.cli import sites
 from rx_flow.cli.language import tr
 from rx_flow.cli.proof import private, sheet
 from rx_flow.cli.proof.verify import told
+from rx_flow.cli.sites import Data, Keys, Url
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Settings
 from rx_flow.evidence.manifest import Purpose
@@ -23,20 +24,6 @@ from rx_flow.opening import open_keys
 from rx_flow.platform.exporting import Wanted, export
 from rx_flow.platform.vault import Vault
 from rx_flow.record.audit import Origin
-
-Data = Annotated[Path, typer.Option("--data", help=tr("数据目录", "the data folder of the services"))]
-Keys = Annotated[Path | None, typer.Option("--keys", help=sites.KEYS_HELP)]
-Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
-
-EVIDENCE = tr(
-    "由平台出具一张处方的证据包：文书、证书、吊销列表、审计记录，供任何人离线核验；出具本身写入审计日志。\n\n"
-    "例：rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.zip --withhold-patient\n\n"
-    "例：rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.pdf --pdf",
-    "Give out what proves a prescription: documents, certificates, revocation lists, audit entries, for anybody to "
-    "judge offline; that it was given out is itself an entry.\n\n"
-    "Example: rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.zip --withhold-patient\n\n"
-    "Example: rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.pdf --pdf",
-)
 
 
 def evidence(

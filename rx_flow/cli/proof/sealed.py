@@ -16,7 +16,7 @@ from rx_flow.cli.language import LANGUAGE, tr
 from rx_flow.cli.trouble import Trouble, install
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.evidence.words import reason
-from rx_flow.law.standing import SHANGHAI
+from rx_flow.law.standing import wall_clock
 
 PDF = b"%PDF-"  # how such a file begins
 
@@ -43,7 +43,7 @@ def _say(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
     elif found["holds"]:
-        by, at = found["by"], datetime.fromisoformat(found["at"]).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+        by, at = found["by"], wall_clock(datetime.fromisoformat(found["at"]))
         typer.echo(found["title"])
         typer.echo(f"{by['name']} {by['institution']}  {at}")
         typer.echo(tr("医院电子签章成立，签章后未改动", "The hospital's seal holds; nothing was changed after it"))

@@ -24,14 +24,6 @@ from rx_flow.tlog.policy import Policy, parse
 
 POLICY_MAX = 2**16
 
-VERIFY = tr(
-    "离线核验证据包或处方笺（PDF）：逐步给出通过或确切原因；只信任所给的根证书。退出码 0 成立，1 不成立。\n\n"
-    "例：rx-flow verify rx.zip --root ROOT.pem",
-    "Judge a bundle or a sealed sheet offline, step by step, trusting the given root alone.\n\n"
-    "Exit code 0 if it holds, 1 if not.\n\n"
-    "Example: rx-flow verify rx.zip --root ROOT.pem",
-)
-
 
 def check(
     file: Annotated[Path, typer.Argument(help=tr("证据包或处方笺", "the bundle, or the sheet"))],

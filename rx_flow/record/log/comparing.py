@@ -17,6 +17,7 @@ from rx_flow.crypto import canonical
 from rx_flow.crypto.documents import digest_of
 from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.keyrings.keys import AtRest
+from rx_flow.crypto.keyrings.ring import Keyring
 from rx_flow.record.audit import Outcome
 from rx_flow.record.statements import Prepared, Row, raw
 from rx_flow.record.tables import audit_entry, document, outbox
@@ -72,6 +73,8 @@ class Found:
 
 
 Judge = Callable[[str, str], Iterator[Found]]  # by area and number of a prescription
+# What a kind of site brings: with its keys, what is kept sealed is opened as well, in memory.
+Comparison = Callable[[Connection, Keyring | None, Breathe], Iterator[Found]]
 
 _a, _d, _o = audit_entry.c, document.c, outbox.c
 _AT = tuple_(bindparam("area"), bindparam("rx"))

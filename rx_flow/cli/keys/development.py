@@ -1,7 +1,5 @@
 """
-`rx-flow keys`: a development authority, and keys, passwords and PINs for everybody who takes part.
-
-What is done with keys later is declared in `keyrings` and `revocation`, for whatever authority made them.
+`rx-flow keys init | list`: a development authority, and keys, passwords and PINs for everybody who takes part.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 
 from rx_flow.auth.passwords import enrol
-from rx_flow.cli import keyrings, revocation
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
@@ -30,17 +27,6 @@ from rx_flow.crypto.pki import authority
 from rx_flow.crypto.suites import DEFAULT, Name, Suite, named
 from rx_flow.law.standing import Role
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help=tr(
-        "证书与密钥：为开发建立（init），以及更换、改 PIN、移入令牌、续期、吊销。",
-        "Keys and certificates: made for development by init; rotated, moved into tokens, renewed and revoked by the "
-        "others.",
-    ),
-)
-revocation.add_to(app)
-keyrings.add_to(app)
-
 PASSWORDS_FILE = "dev-passwords.json"
 PORT = 8000
 _PEOPLE = (Role.PRESCRIBER, Role.HOSPITAL_PHARMACIST, Role.PHARMACIST, Role.INSURER)
@@ -48,14 +34,6 @@ _PEOPLE = (Role.PRESCRIBER, Role.HOSPITAL_PHARMACIST, Role.PHARMACIST, Role.INSU
 Keys = Annotated[Path, typer.Option("--keys", help=tr("密钥目录", "the folder of keys"))]
 
 
-@app.command(
-    help=tr(
-        "建立开发用根证书，并为各机构、医师、药师签发证书和密钥；已有的保留。口令与 PIN 写在 keys/dev-*，仅供开发。\n\n"
-        "例：rx-flow keys init --keys keys",
-        "Make a development root, and keys for every institution, doctor and pharmacist without any. "
-        "Passwords and PINs stand in keys/dev-*: for development only.\n\nExample: rx-flow keys init --keys keys",
-    )
-)
 def init(
     *,
     keys: Keys = Path("keys"),
@@ -99,13 +77,6 @@ def init(
     )
 
 
-@app.command(
-    "list",
-    help=tr(
-        "列出参与机构与人员，以及各自的登录口令文件。\n\n例：rx-flow keys list --keys keys",
-        "List the institutions and people that take part.\n\nExample: rx-flow keys list --keys keys",
-    ),
-)
 def list_(
     *,
     keys: Keys = Path("keys"),

@@ -6,7 +6,6 @@ Secrets are asked for, or read from standard input line by line; they are never 
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 import sys
@@ -22,10 +21,10 @@ import typer
 
 from rx_flow.auth import locks
 from rx_flow.cli import sites
+from rx_flow.cli.asked import ask, unlocking
 from rx_flow.cli.language import tr
 from rx_flow.cli.trouble import Trouble, install
 from rx_flow.config import PASSPHRASE_CHARACTERS_MIN, Directory, Institution, Person, read_keyring, read_passphrase
-from rx_flow.crypto.errors import WrongPin
 from rx_flow.crypto.keyrings import rotation
 from rx_flow.crypto.keyrings.kept import open_kept
 from rx_flow.crypto.keyrings.locked import write
@@ -72,14 +71,6 @@ class Rotated(StrEnum):
     AT_REST = "at_rest"
 
 
-ROTATE = tr(
-    "更换机构的一把密钥；服务重启后使用。旧的解密密钥与存储密钥保留，仅供读取。\n\n"
-    "例：rx-flow keys rotate H35010000001 --purpose at_rest",
-    "Put a new key in the place of one; used from the next start on. What was sealed or stored under the old one can "
-    "still be read.\n\nExample: rx-flow keys rotate H35010000001 --purpose at_rest",
-)
-
-
 def rotate(
     code: Code,
     *,
@@ -98,7 +89,7 @@ def rotate(
         return certifier(name, public)
 
     actor, where = Actor(me.code, me.kind.role, me.code), Place(keys, data, database_url)
-    with _counted(me, actor, where, "open_keys"), _wrong_pin(code), register.held(keys):
+    with _counted(me, actor, where, "open_keys"), unlocking(code), register.held(keys):
         kept = open_kept(keys / code, read_passphrase(keys, "development"), read_keyring())
         try:
             rotation.rotate(kept, purpose.value, certify=certify, log=log)
@@ -108,14 +99,6 @@ def rotate(
             kept.close()
     _record(me, actor, "rotate_key", f"{purpose} {log}".strip(), where)
     typer.echo(tr(f"{code} 的 {purpose} 密钥已更换，重启后使用", f"{code} has a new key to {purpose}: start it anew"))
-
-
-CHANGE_PIN = tr(
-    "更换人员的 PIN，或机构密钥文件的口令。旧、新两行从标准输入读取，或在终端询问。\n\n"
-    "例：rx-flow keys pin D350100000001",
-    "Change a person's PIN, or the passphrase of an institution's keys. Asks for both, or reads two lines: the old one "
-    "and the new one.\n\nExample: rx-flow keys pin D350100000001",
-)
 
 
 def pin(
@@ -132,13 +115,13 @@ def pin(
     if person is None and (keys / PASSPHRASE_FILE).exists():
         title = tr("开发密钥共用一个口令，不能单独更换", "keys for development have one passphrase for all")
         raise Trouble("unfit", title, str(keys / PASSPHRASE_FILE))
-    old, new = _ask(tr("旧口令", "old")), _ask(tr("新口令", "new"))
-    if sys.stdin.isatty() and _ask(tr("再输一次", "new, once more")) != new:
+    old, new = ask(tr("旧口令", "old")), ask(tr("新口令", "new"))
+    if sys.stdin.isatty() and ask(tr("再输一次", "new, once more")) != new:
         raise Trouble("malformed", tr("两次输入不一致", "they are not the same"))
     _fit(new, person)
     actor = Actor(person.id, person.role, person.institution) if person else Actor(me.code, me.kind.role, me.code)
     where = Place(keys, data, database_url)
-    with _counted(me, actor, where, "change_pin"), _wrong_pin(who):
+    with _counted(me, actor, where, "change_pin"), unlocking(who):
         if person:
             rotation.change_pin(keys / me.code, person.id, old, new)
             if person.id in (pins := development_pins(keys)):
@@ -147,15 +130,6 @@ def pin(
             rotation.change_passphrase(keys / me.code, old, new)
     _record(me, actor, "change_pin", "", where)
     typer.echo(tr(f"{who} 的口令已更换", f"{who} has another PIN or passphrase"))
-
-
-MOVE = tr(
-    "把机构的私钥移入 PKCS#11 令牌并删除密钥文件；令牌 PIN 从标准输入读取，或在终端询问。\n\n"
-    "例：rx-flow keys move H35010000001 'pkcs11:token=H35010000001?module-path=/usr/lib/softhsm/libsofthsm2.so'",
-    "Bring an institution's private keys into a PKCS #11 token and remove their file. Asks for the token's PIN, or "
-    "reads it as a line.\n\n"
-    "Example: rx-flow keys move H35010000001 'pkcs11:token=H35010000001?module-path=/usr/lib/softhsm/libsofthsm2.so'",
-)
 
 
 def move(
@@ -172,8 +146,8 @@ def move(
     try:
         from rx_flow.crypto.keyrings.hsm import InToken  # noqa: PLC0415  python-pkcs11 is an extra
 
-        with _counted(me, actor, where, "open_keys"), _wrong_pin(code):
-            token = InToken.open(keys / code, _ask(tr("令牌 PIN", "PIN of the token")), to)
+        with _counted(me, actor, where, "open_keys"), unlocking(code):
+            token = InToken.open(keys / code, ask(tr("令牌 PIN", "PIN of the token")), to)
             try:
                 rotation.into_token(keys / code, read_passphrase(keys, "development"), token)
             finally:
@@ -188,10 +162,6 @@ def move(
         ) from None
     _record(me, actor, "move_keys", "", where)
     typer.echo(tr(f"私钥已移入令牌。启动时设置 RX_FLOW_KEYRING='{to}'", f"Start it with RX_FLOW_KEYRING='{to}'"))
-
-
-def _ask(what: str) -> str:
-    return getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
 def _fit(new: str, person: Person | None) -> None:
@@ -209,14 +179,6 @@ def _fit(new: str, person: Person | None) -> None:
 def _authority(keys: Path) -> str:
     """The passphrase of the development authority, which is not that of an institution where that is in a token."""
     return development_passphrase(keys) if (keys / PASSPHRASE_FILE).exists() else read_passphrase(keys, "development")
-
-
-@contextmanager
-def _wrong_pin(who: str) -> Iterator[None]:
-    try:
-        yield
-    except WrongPin:
-        raise Trouble("wrong_pin", tr("口令或 PIN 不正确", "the passphrase or PIN is wrong"), who) from None
 
 
 @contextmanager
@@ -254,9 +216,3 @@ def _log(me: Institution, where: Place) -> Iterator[Database | None]:
         return
     with sites.opened(where.data, me.code, url=where.url, keys=where.keys) as db:
         yield db
-
-
-def add_to(app: typer.Typer) -> None:
-    """Declare the commands under `rx-flow keys`."""
-    for name, run, text in (("rotate", rotate, ROTATE), ("pin", pin, CHANGE_PIN), ("move", move, MOVE)):
-        app.command(name, help=text)(run)

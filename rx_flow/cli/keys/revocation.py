@@ -17,13 +17,14 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from rx_flow.cli import sites
+from rx_flow.cli.asked import ask, unlocking
 from rx_flow.cli.auditing.moments import moment
 from rx_flow.cli.language import tr
 from rx_flow.cli.screen import screen
 from rx_flow.cli.trouble import Trouble
 from rx_flow.cli.words import word
 from rx_flow.config import Directory, Institution, Kind, read_passphrase
-from rx_flow.crypto.errors import Untrusted, WrongPin
+from rx_flow.crypto.errors import Untrusted
 from rx_flow.crypto.pki import issuing, published, renewal
 from rx_flow.crypto.pki.authority import development_pins
 from rx_flow.crypto.pki.issuing import Who
@@ -32,7 +33,7 @@ from rx_flow.crypto.pki.path import Trust
 from rx_flow.crypto.pki.profile import describe
 from rx_flow.crypto.pki.renewal import Withdrawn
 from rx_flow.crypto.suites import Name, named
-from rx_flow.law.standing import SHANGHAI, Actor, Role
+from rx_flow.law.standing import Actor, Role, wall_clock
 from rx_flow.record import audit
 from rx_flow.record.advance import load
 from rx_flow.record.audit import Entry, Origin
@@ -79,18 +80,14 @@ def renew(
     keys: Keys = Path("keys"),
     data: Data = None,
     database_url: Url = None,
-    pin: Annotated[
-        str | None, typer.Option(help=tr("人员的 PIN，默认取自 dev-pins", "a person's PIN; of dev-pins if none"))
-    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make new keys and certificates for somebody; running services take them up at their next start."""
-    now = datetime.now(UTC)
-    given = development_pins(keys).get(who, "") if pin is None else pin
+    now, holder = datetime.now(UTC), renewal.holder(Trust.load(keys), who)
+    pin = _pin(keys, holder)
     with _logs(keys, data, database_url, others=False) as logs:
-        with _unlocking(who):
-            made = renewal.renew(keys, who, now=now, passphrase=_passphrase(keys), pin=given)
-        holder = renewal.holder(Trust.load(keys), who)
+        with unlocking(who):
+            made = renewal.renew(keys, who, now=now, passphrase=_passphrase(keys), pin=pin)
         _record(logs, [(holder, "renew_key", f"certificate {print_}") for print_ in made], now)
     if as_json:
         typer.echo(json.dumps({"who": who, "certificates": list(made)}))
@@ -130,7 +127,7 @@ def revoke(
     compromised = reason in {Why.KEY_COMPROMISE, Why.CA_COMPROMISE}
     with _logs(keys, data, database_url) as logs:
         try:
-            with _unlocking(what):
+            with unlocking(what):
                 done = renewal.revoke(
                     keys, what, reason, now=now, passphrase=_passphrase(keys), since=stated if compromised else None
                 )
@@ -171,7 +168,7 @@ def roll(
 ) -> None:
     """Let another authority issue from now on."""
     to = None if suite is None else named(suite)
-    with _unlocking(kind):
+    with unlocking(kind):
         made = renewal.roll(keys, kind, now=datetime.now(UTC), passphrase=_passphrase(keys), suite=to)
     typer.echo(made.issuer(kind).name)
 
@@ -207,16 +204,16 @@ def status(*, keys: Keys = Path("keys"), as_json: Json = False) -> None:
     screen().print(shown)
 
 
+def _pin(keys: Path, who: Who) -> str:
+    """A person's PIN: as `keys init` made it, else asked for. An institution has none."""
+    if who.kind is issuing.Kind.INSTITUTIONS:
+        return ""
+    pins = development_pins(keys)
+    return pins[who.id] if who.id in pins else ask("PIN")
+
+
 def _passphrase(keys: Path) -> str:
     return read_passphrase(keys, "development")
-
-
-@contextmanager
-def _unlocking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except WrongPin:
-        raise Trouble("wrong_pin", tr("口令或 PIN 不正确", "the passphrase or PIN is wrong"), what) from None
 
 
 def _status(trust: Trust, print_: str, now: datetime) -> dict[str, str]:
@@ -350,38 +347,4 @@ def _iso(at: datetime | None) -> str | None:
 
 
 def _local(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
-
-
-RENEW = tr(
-    "为人员或机构更换密钥和证书；旧证书保留，旧处方仍可验证。\n\n例：rx-flow keys renew D350100000001 --keys keys",
-    "Give somebody new keys and certificates; the earlier ones stay known, so that old prescriptions still verify.\n\n"
-    "Example: rx-flow keys renew D350100000001 --keys keys",
-)
-REVOKE = tr(
-    "吊销证书，发布新的吊销列表，写入审计日志，并列出该密钥自某时起签署的文书；数据库打不开则什么都不做。\n\n"
-    "例：rx-flow keys revoke D350100000001 --reason key_compromise --since 2026-11-20 --data data",
-    "Revoke certificates, publish new lists, record it, and list what was signed since then; nothing is done where the "
-    "database cannot be opened.\n\n"
-    "Example: rx-flow keys revoke D350100000001 --reason key_compromise --since 2026-11-20 --data data",
-)
-ROLL = tr(
-    "启用新的签发机构（同一根证书），此后的证书由它签发。\n\n例：rx-flow keys roll persons --keys keys",
-    "Let a new issuing authority under the same root issue from now on.\n\nExample: rx-flow keys roll persons",
-)
-STATUS = tr(
-    "吊销列表与每张证书的当前状态：有效、已吊销或无法确定。\n\n例：rx-flow keys status --keys keys",
-    "Lists, and what is known of every certificate: valid, revoked, or undeterminable.\n\n"
-    "Example: rx-flow keys status --keys keys",
-)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Declare the commands under `rx-flow keys`."""
-    for name, run, text in (
-        ("renew", renew, RENEW),
-        ("revoke", revoke, REVOKE),
-        ("roll", roll, ROLL),
-        ("status", status, STATUS),
-    ):
-        app.command(name, help=text)(run)
+    return "" if at is None else wall_clock(at)
