@@ -24,20 +24,10 @@ from rx_flow.record import audit, dossier, outbox, recorded
 from rx_flow.record.advance import Evidence, advance, create, load
 from rx_flow.record.audit import Origin
 from rx_flow.record.dossier import Kept
+from rx_flow.record.outbox import Parcel
 
 if TYPE_CHECKING:
     from rx_flow.crypto.documents import Document
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """
-    What is sent to another institution: to whom, to which path, and the bytes of the request.
-    """
-
-    to: str
-    path: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +208,4 @@ def revocation_refused(tx: Connection, rx: RxId, ask: Ask, *, code: Code, digest
 
 
 def _owe(tx: Connection, parcel: Parcel, document: Document, ask: Ask) -> outbox.MessageId:
-    return outbox.put(
-        tx,
-        to=parcel.to,
-        path=parcel.path,
-        body=parcel.body,
-        rx=document.rx,
-        area=document.rx[:6],
-        key=document.digest,
-        now=ask.now,
-    )
+    return outbox.put(tx, parcel, rx=document.rx, key=document.digest, now=ask.now)

@@ -8,24 +8,20 @@ from sqlalchemy import Connection
 
 from rx_flow.auth.site import Site
 from rx_flow.crypto.pki.status import Seen
-from rx_flow.hospital import actions, views
-from rx_flow.law.refusals import Code
+from rx_flow.hospital import actions
 from rx_flow.law.standing import Actor, Ask, Role, RxId
 from rx_flow.record import audit, papers
 from rx_flow.record.advance import Evidence
 from rx_flow.record.outbox import Message, Reply
-
-_DONE_BELOW = 300
 
 
 def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None:
     """
     Follow an answer: a revocation that was taken moves the own row; whatever was refused is recorded as denied.
     """
-    refused = reply.status >= _DONE_BELOW
     rx = RxId(message.rx)
     now = site.clock()
-    code = Code(views.refusal_code(reply.body)) if refused else None
+    code = None if reply.taken else reply.code
     waiting = actions.waiting(tx, rx) if message.path.endswith("/revoke") else None
     if waiting is None:
         if code is not None:

@@ -17,7 +17,6 @@ from rx_flow.config import Kind
 from rx_flow.crypto import packages
 from rx_flow.crypto.keyrings.keys import SigningKey
 from rx_flow.hospital import actions, views
-from rx_flow.hospital.actions import Parcel
 from rx_flow.hospital.slip import Slip, slip
 from rx_flow.hospital.views import Delivery
 from rx_flow.law.catalogue import supply_ok
@@ -28,10 +27,9 @@ from rx_flow.law.standing import Ask, Facts, Role, RxId, Standing, State, day
 from rx_flow.law.transitions import Transition, decide
 from rx_flow.record import papers
 from rx_flow.record.advance import Evidence
-from rx_flow.record.outbox import MessageId, Reply, Unreachable
+from rx_flow.record.outbox import MessageId, Parcel, Reply, Unreachable
 
 OK = 200
-DONE_BELOW = 300  # HTTP statuses below it are a yes
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +180,7 @@ async def _at_platform(site: Site, standing: Standing) -> Standing:
     except Unreachable:
         raise Refused(Code.PEER_UNREACHABLE, "the platform knows where it stands") from None
     if reply.status != OK:
-        raise Refused(Code(views.refusal_code(reply.body)), "said by the platform")
+        raise Refused(reply.code, "said by the platform")
     facts: dict[str, Any] = orjson.loads(reply.body)
     return replace(standing, state=State(facts["state"]), seq=int(facts["seq"]), head=str(facts["head"]))
 
@@ -192,6 +190,6 @@ async def _hand_over(site: Site, message: MessageId) -> Delivery:
     reply: Reply | None = await site.sender.deliver_now(message, site.settings.peer_seconds)
     if reply is None:
         return Delivery.PENDING
-    if reply.status >= DONE_BELOW:
-        raise Told(Code(views.refusal_code(reply.body)), "said by the platform")
+    if not reply.taken:
+        raise Told(reply.code, "said by the platform")
     return Delivery.DELIVERED

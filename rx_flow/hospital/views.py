@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-import orjson
 from sqlalchemy import Connection, bindparam, select
 
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, Standing, State
 from rx_flow.record import dossier
 from rx_flow.record.advance import load
+from rx_flow.record.outbox import Reply
 from rx_flow.record.tables import outbox, prescription
 
 PAGE_MOST = 200
@@ -68,20 +67,8 @@ def sent(tx: Connection, rx: str, digest: str) -> Sent:
         return Sent(Delivery.LOCAL)
     if row.answered_at is None:
         return Sent(Delivery.PENDING)
-    if row.status < 300:  # noqa: PLR2004  The HTTP statuses that mean yes.
-        return Sent(Delivery.DELIVERED)
-    return Sent(Delivery.REFUSED, refusal_code(row.reply))
-
-
-def refusal_code(reply: bytes) -> str:
-    """
-    Return the code of a problem that another site answered; `conflict` where it gave none that is known here.
-    """
-    try:
-        found: Any = orjson.loads(reply)
-        return Code(found["code"]).value
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        return Code.CONFLICT.value
+    reply = Reply(row.status, row.reply)
+    return Sent(Delivery.DELIVERED) if reply.taken else Sent(Delivery.REFUSED, reply.code.value)
 
 
 def became(tx: Connection, rx: RxId, digest: str) -> Became:

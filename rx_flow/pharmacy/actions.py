@@ -19,6 +19,7 @@ from rx_flow.law.transitions import decide
 from rx_flow.pharmacy.holdings import HELD, Held, Step, held, waiting
 from rx_flow.pharmacy.tables import handed_out, pending
 from rx_flow.record import outbox
+from rx_flow.record.outbox import Parcel
 from rx_flow.record.statements import Prepared, insert_into
 
 
@@ -32,17 +33,6 @@ class Unit:
     n: int
     lot: str
     expiry: date
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """
-    What is sent to another institution: to whom, to which path, and the bytes of the request.
-    """
-
-    to: str
-    path: str
-    body: bytes
 
 
 _PENDING_PUT = Prepared(insert_into(pending))
@@ -159,13 +149,4 @@ def _owe(tx: Connection, step: Step, parcel: Parcel) -> outbox.MessageId:
             "sealed": step.sealed,
         },
     )
-    return outbox.put(
-        tx,
-        to=parcel.to,
-        path=parcel.path,
-        body=parcel.body,
-        rx=step.rx,
-        area=step.rx[:6],
-        key=step.key,
-        now=step.at,
-    )
+    return outbox.put(tx, parcel, rx=step.rx, key=step.key, now=step.at)

@@ -19,6 +19,7 @@ from rx_flow.pharmacy.holdings import HELD, Step, held, key
 from rx_flow.pharmacy.tables import handed_out, holding, pending
 from rx_flow.record import audit, dossier
 from rx_flow.record.audit import Origin
+from rx_flow.record.outbox import DONE_BELOW
 from rx_flow.record.statements import Prepared, insert_into
 from rx_flow.record.tables import outbox, package
 
@@ -35,7 +36,6 @@ class Kept:
 
 
 _NEVER_SAID: Mapping[str, datetime] = {}
-DONE_BELOW = 300  # HTTP statuses below it are a yes
 
 _h, _n, _p, _o, _u = holding.c, pending.c, package.c, outbox.c, handed_out.c
 _PENDING_DROP = Prepared(delete(pending).where(_n.area == bindparam("k_area"), _n.rx == bindparam("k_rx")))

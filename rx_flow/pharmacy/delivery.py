@@ -21,7 +21,7 @@ from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Area, Role, Standing, State
 from rx_flow.pharmacy import answers
-from rx_flow.pharmacy.answers import DONE_BELOW, Kept
+from rx_flow.pharmacy.answers import Kept
 from rx_flow.pharmacy.holdings import Step, held, waiting
 from rx_flow.pharmacy.opened import Copy, open_copy
 from rx_flow.record import papers
@@ -30,16 +30,6 @@ from rx_flow.record.outbox import Message, Reply
 
 _BY_INSURER = frozenset({"settle", "reverse", "take_back"})
 _LETS_GO = frozenset({"hand_back", "refuse"})
-
-
-def code_in(reply: Reply) -> Code:
-    """
-    Return the code of the problem that another site answered; CONFLICT where it gave none that is known here.
-    """
-    try:
-        return Code(orjson.loads(reply.body)["code"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        return Code.CONFLICT
 
 
 def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None:
@@ -55,7 +45,7 @@ def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None
         seen = Seen(site.clock(), held=step.at)
         own = papers.unseal(step.sealed, site.keyring.at_rest, site.trust, rx=step.rx, seq=step.seq, seen=seen)
     actor = _actor(own) if own is not None else site.actor
-    code = code_in(reply) if reply.status >= DONE_BELOW else None
+    code = None if reply.taken else reply.code
     kept: list[Kept] = []
     said: Any = None
     if code is None:

@@ -17,11 +17,9 @@ from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Ask, Role, RxId
 from rx_flow.law.transitions import decide
 from rx_flow.pharmacy import actions, sending
-from rx_flow.pharmacy.actions import Parcel
-from rx_flow.pharmacy.delivery import code_in
 from rx_flow.pharmacy.holdings import Step
 from rx_flow.record import papers
-from rx_flow.record.outbox import Unreachable
+from rx_flow.record.outbox import Parcel, Unreachable
 
 OK = 200
 
@@ -40,7 +38,7 @@ async def quote(staff: SignedIn, rx: RxId, *, prices: list[dict[str, int]]) -> d
         except Unreachable:
             raise Refused(Code.PEER_UNREACHABLE, "the insurer") from None
         if reply.status != OK:
-            raise Refused(code_in(reply), "said by the insurer")
+            raise Refused(reply.code, "said by the insurer")
         found: dict[str, Any] = orjson.loads(reply.body)
         return found
 

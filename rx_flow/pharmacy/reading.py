@@ -22,8 +22,6 @@ from rx_flow.law.dispensing import Wanted
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, Standing, State
 from rx_flow.pharmacy import sending
-from rx_flow.pharmacy.answers import DONE_BELOW
-from rx_flow.pharmacy.delivery import code_in
 from rx_flow.pharmacy.holdings import HELD, Held, held, page, waiting
 from rx_flow.pharmacy.opened import Copy, open_copy
 from rx_flow.record import audit, dossier, papers, recorded
@@ -117,7 +115,7 @@ async def nominated(staff: SignedIn) -> tuple[tuple[Standing, tuple[Wanted, ...]
     except Unreachable:
         raise Refused(Code.PEER_UNREACHABLE, "the platform keeps the queue") from None
     if reply.status != sending.OK:
-        raise Refused(code_in(reply), "said by the platform")
+        raise Refused(reply.code, "said by the platform")
     return tuple(
         (
             sending.standing(facts),
@@ -152,6 +150,7 @@ def became(tx: Connection, rx: RxId, digest: str) -> Became:
     ).first()
     if row is None:
         raise Refused(Code.NOT_FOUND, "document")
-    if row.status < DONE_BELOW:  # a request, answered by a document of the insurer's
+    reply = Reply(row.status, row.reply)
+    if reply.taken:  # a request, answered by a document of the insurer's
         return Became(rx, digest, Status.RECORDED)
-    return Became(rx, digest, Status.REFUSED, code=code_in(Reply(row.status, row.reply)))
+    return Became(rx, digest, Status.REFUSED, code=reply.code)

@@ -22,12 +22,9 @@ from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.review import Finding
 from rx_flow.law.standing import Area, Ask, Role, RxId, Standing, State
 from rx_flow.pharmacy import actions, answers
-from rx_flow.pharmacy.actions import Parcel
-from rx_flow.pharmacy.answers import DONE_BELOW
-from rx_flow.pharmacy.delivery import code_in
 from rx_flow.pharmacy.holdings import HELD, Held, Step, held
 from rx_flow.record import papers
-from rx_flow.record.outbox import MessageId, Reply, Unreachable
+from rx_flow.record.outbox import MessageId, Parcel, Reply, Unreachable
 
 OK = 200
 # After these, the prescription may have left us without our doing: ask where it stands.
@@ -110,8 +107,8 @@ async def deliver(site: Site, message: MessageId, rx: RxId, document: str, *, se
     reply = await site.sender.deliver_now(message, site.settings.peer_seconds)
     if reply is None:
         return Done(rx, document, None)
-    if reply.status >= DONE_BELOW:
-        code = code_in(reply)
+    if not reply.taken:
+        code = reply.code
         if code in _ASTRAY:
             await learn(site, rx)
         raise Told(code, "said by the other side")
@@ -128,7 +125,7 @@ def routing(reply: Reply) -> Standing:
     Return where the platform says a prescription stands; its refusal is raised as ours.
     """
     if reply.status != OK:
-        raise Refused(code_in(reply), "said by the platform")
+        raise Refused(reply.code, "said by the platform")
     return standing(orjson.loads(reply.body))
 
 

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
+import orjson
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rx_flow.law.refusals import Code
 from rx_flow.record.statements import Prepared
 from rx_flow.record.tables import outbox as _outbox
 
 MessageId = NewType("MessageId", str)
+DONE_BELOW = 300  # HTTP statuses below it are a yes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,30 @@ class Reply:
     """
 
     status: int
+    body: bytes
+
+    @property
+    def taken(self) -> bool:
+        """Whether the receiver said yes."""
+        return self.status < DONE_BELOW
+
+    @property
+    def code(self) -> Code:
+        """The code of the problem that was answered; CONFLICT where there is none that is known here."""
+        try:
+            return Code(orjson.loads(self.body)["code"])
+        except (KeyError, TypeError, ValueError):
+            return Code.CONFLICT
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """
+    What is sent to another institution: to whom, to which path, and the bytes of the request.
+    """
+
+    to: str
+    path: str
     body: bytes
 
 
@@ -118,23 +145,23 @@ _ANSWERED = Prepared(
 )
 
 
-def put(tx: Connection, *, to: str, path: str, body: bytes, rx: str, area: str, key: str, now: datetime) -> MessageId:
+def put(tx: Connection, parcel: Parcel, *, rx: str, key: str, now: datetime) -> MessageId:
     """
-    Owe `body` to `to`, after everything already owed to it about `rx`; the same key twice is the same message.
+    Owe a parcel, after everything already owed to its receiver about `rx`; the same key twice is the same message.
     """
     values = {
-        "area": area,
+        "area": rx[:6],
         "rx": rx,
-        "receiver": to,
+        "receiver": parcel.to,
         "key": key,
-        "path": path,
-        "body": body,
+        "path": parcel.path,
+        "body": parcel.body,
         "created_at": now,
     }
     row = _PUT[tx.dialect.name].first(tx, values) or _NUMBER.first(tx, values)
     assert row is not None  # noqa: S101  What was not put has been there before.
     n: int = row[0]
-    return message_id(to, rx, n)
+    return message_id(parcel.to, rx, n)
 
 
 def waiting(tx: Connection, to: str, rx: str) -> tuple[Message, ...]:

@@ -253,9 +253,7 @@ def _book(
     document = step.documents[-1]
     rx, digest, parcel = RxId(document.rx), document.digest, step.parcel
     assert parcel is not None  # noqa: S101  A step that books has something to send.
-    message = outbox.put(
-        tx, to=parcel.to, path=parcel.path, body=parcel.body, rx=rx, area=rx[:6], key=digest, now=step.now
-    )
+    message = outbox.put(tx, parcel, rx=rx, key=digest, now=step.now)
     plain = canonical.dumps([one.raw for one in step.documents])
     booked = ledger.book(
         tx,

@@ -38,16 +38,6 @@ def platform(site: Site) -> str:
     return site.directory.of_kind(Kind.PLATFORM)[0].code
 
 
-def refusal(body: bytes) -> Code:
-    """
-    Return the code of a problem that the platform answered; CONFLICT where it gave none that is known here.
-    """
-    try:
-        return Code(_members(body)["code"])
-    except (KeyError, ValueError):
-        return Code.CONFLICT
-
-
 def on_reply(site: Site, tx: Connection, message: Message, reply: Reply) -> None:
     """
     Post what the platform has taken; a second answer changes nothing. What it seems to have refused is for `resolve`.
@@ -75,8 +65,8 @@ async def resolve(site: Site, booked: Booking) -> Booking:
     state = _taken(became, booked)
     if state is not None:
         await site.db.transact(_post_again, site, booked, state)
-    elif became.status == NOT_FOUND and refusal(became.body) is Code.NOT_FOUND:
-        await site.db.transact(_void, site, booked, refusal(reply.body))
+    elif became.status == NOT_FOUND and became.code is Code.NOT_FOUND:
+        await site.db.transact(_void, site, booked, reply.code)
     return await site.db.read(ledger.again, booked)
 
 

@@ -18,6 +18,7 @@ from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, RxId, day
 from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin
+from rx_flow.record.outbox import Parcel
 from rx_flow.record.statements import Prepared
 from rx_flow.settlement import dossiers, insured, ledger
 from rx_flow.settlement.benefit.adjudicate import ClaimLine, adjudicate
@@ -55,17 +56,6 @@ class Quoted:
     head: str
     on: date
     statement: Statement
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """
-    What is sent to the platform: to which path, and the bytes of the request.
-    """
-
-    to: str
-    path: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,14 @@ from rx_flow.law.review import Check, Severity, review
 from rx_flow.law.standing import Actor, Area, Ask, Role, RxId, Standing, State, day
 from rx_flow.law.transitions import decide
 from rx_flow.record import audit
-from rx_flow.record.outbox import MessageId, Unreachable
+from rx_flow.record.outbox import MessageId, Parcel, Unreachable
 from rx_flow.settlement import actions, dossiers, insured, quotes
 from rx_flow.settlement.benefit.adjudicate import ClaimLine, mirror
 from rx_flow.settlement.benefit.statement import Statement
-from rx_flow.settlement.delivery import platform, refusal, resolve
+from rx_flow.settlement.delivery import platform, resolve
 from rx_flow.settlement.dossiers import Dossier
 from rx_flow.settlement.ledger import Booking, Outcome
-from rx_flow.settlement.quotes import Parcel, Quoted, Step
+from rx_flow.settlement.quotes import Quoted, Step
 
 OK = 200
 ADDED = ("pharmacy", "reverses", "reason")  # what a statement's document says beside the statement
@@ -276,7 +276,7 @@ async def _asked(site: Site, path: str) -> bytes:
     except Unreachable:
         raise Refused(Code.PEER_UNREACHABLE, "the platform") from None
     if reply.status != OK:
-        code = refusal(reply.body)  # what is not found is not found in the same words by everybody
+        code = reply.code  # what is not found is not found in the same words by everybody
         raise Refused(code, "" if code is Code.NOT_FOUND else "said by the platform")
     return reply.body
 

@@ -23,7 +23,6 @@ from counter_world import (
 from sqlalchemy import Connection, update
 
 from rx_flow.crypto.pickup import code_sha256, normalise
-from rx_flow.hospital import views
 from rx_flow.law.standing import State
 from rx_flow.record import dossier
 from rx_flow.record.advance import load
@@ -219,9 +218,3 @@ async def test_an_erased_document_cannot_be_released(w: World) -> None:
 
     assert problem(await w.release(rx)) == (404, "not_found")
     assert await here(w, rx) == (State.APPROVED, 2)
-
-
-def test_an_unknown_refusal_is_a_conflict() -> None:
-    for reply in (b"", b"[]", b'{"code": 1}', b'{"code": "never_heard_of"}'):
-        assert views.refusal_code(reply) == "conflict"
-    assert views.refusal_code(b'{"code": "out_of_date"}') == "out_of_date"

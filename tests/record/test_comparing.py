@@ -30,6 +30,7 @@ from rx_flow.record.log.comparing import (
     unsent,
     unsent_rows,
 )  # fmt: skip
+from rx_flow.record.outbox import Parcel
 from rx_flow.record.tables import outbox as outbox_table
 from rx_flow.record.tables import prescription
 
@@ -129,7 +130,7 @@ def test_what_is_owed_and_not_there_to_be_sent_is_found(walked: Database) -> Non
     found = walked.look(lambda tx: list(unsent(tx, AREA, RX, [release])))
     assert found == [Found(Amiss.MESSAGE_DELETED, RX, "entry 3")]
     for key in ("another", release["document"]):
-        walked.run(outbox.put, to=PLATFORM, path="/x", body=b"x", rx=RX, area=AREA, key=key, now=NOW)
+        walked.run(outbox.put, Parcel(PLATFORM, "/x", b"x"), rx=RX, key=key, now=NOW)
         found = walked.look(lambda tx: list(unsent(tx, AREA, RX, [release])))
         assert bool(found) is (key == "another")
 
@@ -139,7 +140,7 @@ def test_rows_of_which_no_chain_tells_are_found_each_prescription_once(walked: D
     query = unheard(c.area, c.rx)
     stray = rx_of(3)
     for rx, key in ((RX, "a"), (stray, "a"), (stray, "b"), (rx_of(4, "350200"), "a")):
-        walked.run(outbox.put, to=HOSPITAL, path="/x", body=b"x", rx=rx, area=rx[:6], key=key, now=NOW)
+        walked.run(outbox.put, Parcel(HOSPITAL, "/x", b"x"), rx=rx, key=key, now=NOW)
     found = walked.look(lambda tx: list(inserted(tx, query, Amiss.ROUTING_ALTERED, "outbox")))
     assert [one.chain for one in found] == [stray, rx_of(4, "350200")]
     assert {(one.amiss, one.where) for one in found} == {(Amiss.ROUTING_ALTERED, "outbox")}
@@ -155,7 +156,7 @@ def test_rows_whose_document_no_message_carries_any_more_are_found(walked: Datab
     assert found() == sorted([RX, OTHER])
     head = walked.look(lambda tx: tx.scalar(select(c.head).where(c.rx == RX)))
     assert head is not None
-    walked.run(outbox.put, to=HOSPITAL, path="/x", body=b"x", rx=RX, area=AREA, key=head, now=NOW)
+    walked.run(outbox.put, Parcel(HOSPITAL, "/x", b"x"), rx=RX, key=head, now=NOW)
     assert found() == [OTHER]
     walked.run(lambda tx: tx.execute(outbox_table.update().values(answered_at=NOW)))
     assert found() == sorted([RX, OTHER])

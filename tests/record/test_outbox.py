@@ -17,7 +17,7 @@ from walking import NOW, note, notes, rx_of
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.record import outbox, sender
 from rx_flow.record.database import Action, Database
-from rx_flow.record.outbox import Message, MessageId, Reply, Unreachable
+from rx_flow.record.outbox import Message, MessageId, Parcel, Reply, Unreachable
 from rx_flow.record.sender import Sender, is_final, rest_seconds
 
 PLATFORM = "C35990000001"
@@ -53,7 +53,7 @@ class Receiver:
 
 
 def owe(tx: Connection, text: str, *, to: str = PLATFORM, rx: str = RX) -> MessageId:
-    return outbox.put(tx, to=to, path="/x", body=text.encode(), rx=rx, area=rx[:6], key=text, now=NOW)
+    return outbox.put(tx, Parcel(to, "/x", text.encode()), rx=rx, key=text, now=NOW)
 
 
 def on_reply(tx: Connection, message: Message, reply: Reply) -> None:
@@ -364,3 +364,15 @@ def test_rests_double_up_to_a_limit_and_spread(monkeypatch: pytest.MonkeyPatch) 
         rests = {rest_seconds(failures, salt) for salt in "abcdefgh"}
         assert len(rests) > 1
         assert all(longest / 2 <= rest <= longest for rest in rests)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"code": 1}', b'{"code": []}', b'{"code": "unheard_of"}']
+)
+def test_a_refusal_without_a_known_code_is_a_conflict(body: bytes) -> None:
+    assert Reply(409, body).code is Code.CONFLICT
+
+
+def test_an_answer_says_yes_or_why_not() -> None:
+    assert Reply(410, b'{"code": "out_of_date"}').code is Code.OUT_OF_DATE
+    assert [Reply(status, b"").taken for status in (200, 202, 299, 300, 404, 503)] == [True] * 3 + [False] * 3

@@ -8,13 +8,12 @@ import pytest
 from counter import ACCOUNT, Counter
 from platform_world import PHARMACY, problem
 
-from rx_flow.law.refusals import Code
 from rx_flow.law.standing import State
 from rx_flow.record import dossier
 from rx_flow.record.dossier import Kept
 from rx_flow.record.outbox import Message, Reply
 from rx_flow.settlement.benefit.statement import YearToDate
-from rx_flow.settlement.delivery import background, on_reply, refusal
+from rx_flow.settlement.delivery import background, on_reply
 
 
 async def _hurry(c: Counter) -> None:
@@ -214,12 +213,6 @@ async def test_an_answer_for_nothing_that_was_booked_changes_nothing(c: Counter)
     stray = Message("C35990000001", rx, 9, "0" * 64, f"/prescriptions/{rx}/settle", b"{}")
     await c.site.db.transact(lambda tx: on_reply(c.site, tx, stray, Reply(409, b"{}")))
     assert c.bookings(rx) == [("settle", "posted")]
-
-
-def test_a_refusal_without_a_known_code_is_a_conflict() -> None:
-    assert refusal(b"<html>") is Code.CONFLICT
-    assert refusal(b'{"code": "no such"}') is Code.CONFLICT
-    assert refusal(b"[]") is Code.CONFLICT
 
 
 async def _documents(c: Counter, rx: str) -> tuple[Kept, ...]:
