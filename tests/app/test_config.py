@@ -25,6 +25,7 @@ from rx_flow.config import (
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pki import authority
 from rx_flow.crypto.pki.authority import development_passphrase
+from rx_flow.crypto.pki.profile import Purpose
 from rx_flow.crypto.suites import libcrypto
 from rx_flow.crypto.suites.sm import SM
 from rx_flow.law.standing import Role
@@ -134,8 +135,9 @@ def national(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refusal(settings: Settings) -> Reason | None:
     """Why a site with these settings does not believe its own seal, if it does not."""
     trust, keyring = open_keys(settings)
+    now = datetime.now(UTC)
     try:
-        trust.signer(keyring.seal.thumbprint, datetime.now(UTC))
+        trust.certified(keyring.seal.thumbprint, Purpose.DOCUMENT, now, now=now)
     except Untrusted as refused:
         return refused.reason
     return None

@@ -245,6 +245,11 @@ def written(key: SigningKey, **change: Any) -> str:  # noqa: ANN401  whatever a 
     )
 
 
+def signer(trust: Trust, print_: str, at: datetime) -> Signer:
+    """Whom a certificate for documents names at a moment, as it is judged then."""
+    return trust.certified(print_, Purpose.DOCUMENT, at, now=at).signer
+
+
 def refusal(raw: str, trust: Trust, seen: Seen = JUST_NOW) -> Reason:
     """Why a document is not believed."""
     with pytest.raises(Untrusted) as refused:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from forge import DAY, DOCTOR, HOSPITAL, NOW, PHARMACIST, PHARMACY, PLATFORM, House, written
+from forge import DAY, DOCTOR, HOSPITAL, NOW, PHARMACIST, PHARMACY, PLATFORM, House, signer, written
 
 from rx_flow.crypto import packages
 from rx_flow.crypto.documents import verify_document
@@ -269,7 +269,7 @@ def test_one_certificate_can_be_revoked_alone(fresh: House) -> None:
     trust = Trust.load(fresh.folder)
 
     assert [(one.thumbprint, one.purpose) for one in done] == [(fresh.hospital.token.thumbprint, Purpose.TOKEN)]
-    assert trust.signer(fresh.hospital.seal.thumbprint, LATER).id == HOSPITAL
+    assert signer(trust, fresh.hospital.seal.thumbprint, LATER).id == HOSPITAL
     with pytest.raises(Untrusted, match="certificate_revoked: superseded"):
         trust.certified(fresh.hospital.token.thumbprint, Purpose.TOKEN, LATER, now=LATER)
 

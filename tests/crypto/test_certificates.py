@@ -29,6 +29,7 @@ from forge import (
     leaf,
     listed,
     root,
+    signer,
 )
 
 from rx_flow.crypto import suites
@@ -47,8 +48,8 @@ def refusal(trust: Trust, print_: str, purpose: Purpose = Purpose.DOCUMENT) -> R
 
 
 def test_a_certificate_says_who_in_which_role_and_where(house: House) -> None:
-    seal = house.trust.signer(house.hospital.seal.thumbprint, NOW)
-    doctor = house.trust.signer(house.doctor.thumbprint, NOW)
+    seal = signer(house.trust, house.hospital.seal.thumbprint, NOW)
+    doctor = signer(house.trust, house.doctor.thumbprint, NOW)
 
     assert (seal.id, seal.role, seal.institution, seal.name) == (HOSPITAL, "hospital", HOSPITAL, "榕城医院")
     assert (doctor.id, doctor.role, doctor.institution, doctor.name) == (DOCTOR, "prescriber", HOSPITAL, "林医生")
@@ -125,7 +126,7 @@ def test_a_chain_must_end_at_a_root_of_ours() -> None:
 
     assert refusal(believing([ours], [certificate]), thumbprint(certificate)) is R.UNTRUSTED_CHAIN
     assert refusal(believing([ours], [theirs[1], certificate]), thumbprint(certificate)) is R.UNTRUSTED_CHAIN
-    assert believing([theirs], [certificate]).signer(thumbprint(certificate), NOW).id == DOCTOR
+    assert signer(believing([theirs], [certificate]), thumbprint(certificate), NOW).id == DOCTOR
 
 
 def test_a_person_cannot_issue_certificates() -> None:
@@ -144,7 +145,7 @@ def test_who_does_not_say_that_it_is_an_authority_is_none() -> None:
     _, forged = leaf(silent)
     trust = believing([issuer], [silent[1], forged])
 
-    assert trust.signer(thumbprint(silent[1]), NOW).id == DOCTOR
+    assert signer(trust, thumbprint(silent[1]), NOW).id == DOCTOR
     assert refusal(trust, thumbprint(forged)) is R.UNTRUSTED_CHAIN
 
 
@@ -161,9 +162,9 @@ def test_an_authority_between_is_walked_through_and_its_end_is_the_end() -> None
     _, certificate = leaf(middle)
     trust = believing([top], [certificate], middle)
 
-    assert trust.signer(thumbprint(certificate), NOW).id == DOCTOR
+    assert signer(trust, thumbprint(certificate), NOW).id == DOCTOR
     with pytest.raises(Untrusted, match="certificate_expired"):
-        trust.signer(thumbprint(certificate), NOW + 26 * DAY)
+        signer(trust, thumbprint(certificate), NOW + 26 * DAY)
     assert refusal(trust, thumbprint(middle[1])) is R.UNKNOWN_SIGNER
 
 
@@ -174,10 +175,10 @@ def test_a_chain_is_walked_once_and_the_moment_judged_every_time() -> None:
     before = suites.tally["chain"]
 
     for _ in range(5):
-        trust.signer(print_, NOW)
+        signer(trust, print_, NOW)
     for at in (NOW - 2 * DAY, NOW + 701 * DAY):
         with pytest.raises(Untrusted, match="certificate_"):
-            trust.signer(print_, at)
+            signer(trust, print_, at)
 
     assert suites.tally["chain"] == before + 1
 
@@ -236,7 +237,7 @@ def test_development_is_marked_on_every_certificate(house: House, tmp_path: Path
     (tmp_path / "lists" / "root.crl").write_bytes(listed(issuer))
     trust = Trust.load(tmp_path)
     assert not trust.is_development
-    assert trust.signer(thumbprint(certificate), NOW).id == DOCTOR
+    assert signer(trust, thumbprint(certificate), NOW).id == DOCTOR
 
 
 def test_a_policy_of_somebody_elses_is_not_the_mark_of_development() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from forge import DOCTOR, HOSPITAL, NOW, PHARMACIST, PHARMACY, House, leaf, root
+from forge import DOCTOR, HOSPITAL, NOW, PHARMACIST, PHARMACY, House, leaf, root, signer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -285,5 +285,5 @@ def test_signing_keys_know_whose_they_are(house: House) -> None:
     key = house.doctor
 
     assert (key.id, key.role, key.institution) == (DOCTOR, "prescriber", HOSPITAL)
-    assert key.signer == house.trust.signer(key.thumbprint, NOW)
+    assert key.signer == signer(house.trust, key.thumbprint, NOW)
     assert isinstance(key._certified, Certified)

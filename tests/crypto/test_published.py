@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from forge import DAY, DOCTOR, NOW, House, leaf, listed, root
+from forge import DAY, DOCTOR, NOW, House, leaf, listed, root, signer
 
 from rx_flow.crypto.errors import Reason, Untrusted
 from rx_flow.crypto.pki import published
@@ -77,7 +77,7 @@ def test_files_are_found_by_their_names(house: House, tmp_path: Path) -> None:
         house.trust.roots, (), [listed_root] if (listed_root := published.revocations(house.trust, "root")) else []
     )
     trust.refresh(tmp_path)
-    assert trust.signer(house.doctor.thumbprint, NOW).id == DOCTOR
+    assert signer(trust, house.doctor.thumbprint, NOW).id == DOCTOR
     assert published.digest(trust) == published.digest(house.trust)
     assert published.missing(trust, house.trust.certificates.values()) == []
 

@@ -19,6 +19,7 @@ from forge import (
     listed,
     refusal,
     root,
+    signer,
     signing_key,
     written,
 )
@@ -191,7 +192,7 @@ def test_a_revoked_authority_takes_with_it_what_it_issued() -> None:
     assert trust.chain(thumbprint(doctor)) == (thumbprint(middle[1]), thumbprint(top[1]))
     assert trust.doubtful([DOCTOR])
     with pytest.raises(Untrusted, match="certificate_revoked: ca_compromise"):
-        trust.signer(thumbprint(doctor), NOW)
+        signer(trust, thumbprint(doctor), NOW)
 
 
 def test_only_who_is_in_question_makes_anybody_look_into_the_log() -> None:
@@ -257,7 +258,7 @@ def test_a_list_is_taken_for_the_authority_whose_key_signed_it() -> None:
 
 def test_judging_a_chain_that_is_known_walks_nothing() -> None:
     trust = trusting()
-    trust.signer(PRINT, NOW)
+    signer(trust, PRINT, NOW)
     before = dict(suites.tally)
 
     for _ in range(10):

@@ -24,7 +24,6 @@ from rx_flow.crypto.pki.profile import (
     Certified,
     OpenKey,
     Purpose,
-    Signer,
     describe,
     holders,
     is_authority,
@@ -211,12 +210,6 @@ class Trust:
         For whoever must tell what somebody signed whose signature does not count; never for whoever acts on it.
         """
         return self._valid(thumbprint, purpose, at).certified
-
-    def signer(self, thumbprint: str, at: datetime, *, now: datetime | None = None) -> Signer:
-        """
-        Return whom a certificate for documents names at `at`; `Untrusted` as `certified`, at `now` (or then).
-        """
-        return self.certified(thumbprint, Purpose.DOCUMENT, at, now=now or at).signer
 
     def status(self, thumbprint: str, *, now: datetime) -> Status:
         """

@@ -218,7 +218,6 @@ P256 = Suite(
     signature="ES256",
     key_management=_ALG,
     content=_ENC,
-    hashed="SHA-256",
     owns=owns,
     generate=generate,
     generate_reader=generate,

@@ -128,7 +128,6 @@ PQ = Suite(
     signature=_URN + pair.SIGNING.dotted_string,
     key_management=_ALG,
     content="A256GCM",
-    hashed="SHA-256",
     owns=owns,
     generate=generate,
     generate_reader=generate_reader,

@@ -243,7 +243,6 @@ SM = Suite(
     signature=_URN + SIGNATURE,
     key_management=_URN + _ENCRYPTION,
     content=_URN + _CONTENT,
-    hashed="SM3",
     owns=owns,
     generate=generate,
     generate_reader=generate,

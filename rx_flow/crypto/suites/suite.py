@@ -57,7 +57,6 @@ class Suite:
     signature: str
     key_management: str
     content: str
-    hashed: str  # the hash function by which a document of this suite is known
 
     # Keys. Private ones have `public_key()`; public ones compare equal when they are.
     owns: Callable[[object], bool]  # True for a key, private or public, of this suite
