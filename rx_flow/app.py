@@ -29,7 +29,7 @@ from rx_flow.auth.passwords import Passwords
 from rx_flow.auth.peer import Peers
 from rx_flow.auth.sessions import Sessions
 from rx_flow.auth.site import Clock, Site, utc_now
-from rx_flow.auth.wire import edge, openapi
+from rx_flow.auth.wire import edge, openapi, swift
 from rx_flow.auth.wire.page import index
 from rx_flow.config import Directory, Institution, Kind, Settings, Unfit
 from rx_flow.opening import comparison, components, unlock_keys
@@ -192,6 +192,7 @@ def create_app(site: Site, mine: Part) -> FastAPI:
         return ok | {"status": "degraded", "alarms": alarms} if alarms else ok
 
     openapi.install(app)
+    app.add_middleware(swift.Swift, routes=app.router.routes)
     app.add_middleware(edge.Edge, bytes_max=site.settings.body_bytes_max)
     return app
 

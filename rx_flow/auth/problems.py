@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -23,6 +23,7 @@ from rx_flow.law.refusals import Code, Refused
 
 MEDIA_TYPE: Final = "application/problem+json"
 log = logging.getLogger(__name__)
+Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 
 _C = Code
 STATUS: dict[Code, int] = {
@@ -226,14 +227,27 @@ async def failed(request: Request, error: Exception) -> Response:
     return problem(500, "internal_error", "", trace=trace)
 
 
+_HANDLERS: dict[type[Exception], Handler] = {
+    Refused: _refused,
+    Untrusted: _refused,
+    RequestValidationError: _malformed,
+    HTTPException: _framework,
+}
+
+
+def handler(error: Exception) -> Handler | None:
+    """
+    Return what makes a problem of an error that means no; None for a mistake, which `failed` answers.
+    """
+    return next((_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS), None)
+
+
 def install(app: FastAPI) -> None:
     """
     Make every error of this app a problem, the framework's own included.
     """
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(Untrusted, _refused)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _framework)
+    for kind, handle in _HANDLERS.items():
+        app.add_exception_handler(kind, handle)
     app.add_exception_handler(Exception, failed)
 
 

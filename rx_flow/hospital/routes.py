@@ -14,7 +14,6 @@ from rx_flow.auth.problems import problems
 from rx_flow.auth.shapes import DocumentOut
 from rx_flow.auth.site import recording
 from rx_flow.auth.staff import SignedIn, Staff
-from rx_flow.auth.wire.swift import Swift
 from rx_flow.hospital import actions, steps, views
 from rx_flow.hospital.routes_models import (
     Approve,
@@ -44,7 +43,7 @@ _SIGNED = (C.UNAUTHENTICATED, C.WRONG_PIN, C.PIN_LOCKED, C.WRONG_ROLE)
 _STEP = (*_SIGNED, C.NOT_FOUND, C.WRONG_STATE, C.CONFLICT)
 _SENT = (C.WRONG_ROLE, C.NOT_FOUND, C.WRONG_STATE, C.CONFLICT, C.PEER_UNREACHABLE)
 
-router = APIRouter(route_class=Swift, prefix="/prescriptions", tags=["prescriptions 处方"])
+router = APIRouter(prefix="/prescriptions", tags=["prescriptions 处方"])
 
 
 @router.post("/submit", status_code=201, responses=problems(*_STEP, C.NUMBER_USED, C.OUT_OF_DATE, C.SUPPLY_TOO_LONG))

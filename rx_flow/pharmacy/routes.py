@@ -11,7 +11,6 @@ from fastapi import APIRouter, Path, Query, Response
 from rx_flow.auth.doors import Digest, Rx
 from rx_flow.auth.problems import problems
 from rx_flow.auth.staff import Staff
-from rx_flow.auth.wire.swift import Swift
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import RxId, State
 from rx_flow.pharmacy import insurance, reading, steps
@@ -63,7 +62,7 @@ def _answer(done: Done, response: Response) -> StepOut:
     return StepOut.of(done)
 
 
-router = APIRouter(route_class=Swift, prefix="/prescriptions", tags=["prescriptions 处方"])
+router = APIRouter(prefix="/prescriptions", tags=["prescriptions 处方"])
 
 
 @router.post("/claim", responses=_responses(C.MALFORMED_CODE, C.NOMINATED_ELSEWHERE, C.OUT_OF_DATE, C.PEER_UNREACHABLE))

@@ -15,7 +15,6 @@ from rx_flow.auth.doors import Digest, Rx
 from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Here, Site, recording
 from rx_flow.auth.tokens import Caller
-from rx_flow.auth.wire.swift import Swift
 from rx_flow.crypto.pki.status import Seen
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId
@@ -27,7 +26,7 @@ from rx_flow.platform.sweep import sweep
 from rx_flow.platform.vault import Vault
 from rx_flow.record import dossier
 
-router = APIRouter(route_class=Swift)
+router = APIRouter()
 router.routes.extend(publishing.router.routes)
 router.routes.extend(auditing_routes.router.routes)
 router.routes.extend(log_routes.router.routes)

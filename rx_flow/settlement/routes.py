@@ -16,7 +16,6 @@ from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Here, recording
 from rx_flow.auth.staff import Staff
 from rx_flow.auth.tokens import Caller
-from rx_flow.auth.wire.swift import Swift
 from rx_flow.law.prescription import LINES_MOST
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import SHANGHAI, Role, RxId, State
@@ -25,7 +24,7 @@ from rx_flow.settlement.benefit.policy import Category, Scheme
 from rx_flow.settlement.insured import Insured
 from rx_flow.settlement.steps import Stated
 
-router = APIRouter(route_class=Swift)
+router = APIRouter()
 ACCEPTED = 202
 
 _C = Code

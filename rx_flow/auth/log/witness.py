@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from rx_flow.auth.log import parties
 from rx_flow.auth.problems import problem, problems, trace_of
 from rx_flow.auth.site import Here, Site, denied
-from rx_flow.auth.wire.swift import Swift
 from rx_flow.law.refusals import Code, Refused
 from rx_flow.record import audit
 from rx_flow.record.audit import Entry, Origin
@@ -25,7 +24,7 @@ from rx_flow.tlog.checkpoint import Checkpoint
 from rx_flow.tlog.faults import Broken
 from rx_flow.tlog.witness import Answer, Known
 
-router = APIRouter(prefix="/witness", tags=["见证 witness"], route_class=Swift)
+router = APIRouter(prefix="/witness", tags=["见证 witness"])
 FIRST: Final = "witness_new_log"  # the entry about an origin that was never seen before
 REFUSED: Final = "cosign"
 ATTEMPTS: Final = 5

@@ -1,85 +1,161 @@
 """
-A route that answers what is in order by a plan made at start; whatever is odd goes FastAPI's own way, from the start.
+A layer that answers what is in order by a plan made at start; whatever is odd goes FastAPI's own way, from the start.
 
-FastAPI works out anew for each request what a route needs. That costs more than the signatures in most requests, and
-never changes. Only the order of things is repeated here: body, dependencies, path and model, endpoint, answer.
+FastAPI works out anew for each request which route it is for and what that needs. That costs more than the signatures
+in most requests, and never changes. Only the order of things is repeated here: path, body, dependencies, model,
+endpoint, answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, TypeAlias, get_type_hints
 
 import orjson
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import ResponseValidationError
 from fastapi.routing import APIRoute
+from starlette.convertors import StringConvertor
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rx_flow.auth import problems
 
 JSON: Final = b"application/json"
 _ABSENT: Final = object()
-Dependency = Callable[[Request], Awaitable[Any]]
+_NAME: Final = re.compile(r"\(\?P<\w+>")
+_Dependency = Callable[[Request], Awaitable[Any]]
+_Told: TypeAlias = Response | tuple[int, bytes]  # a status and JSON
 
 
 class _Odd(Exception):  # noqa: N818  Not an error: FastAPI may find one, and knows how to say it.
     """What came is not what the plan is for."""
 
 
-class Swift(APIRoute):
+class Swift:
     """
-    For routers: `APIRouter(route_class=Swift)`. A route that asks for more than the plan knows is FastAPI's as it is.
+    Wraps the layers of an app, for its `routes`: those that ask for more than a plan knows are FastAPI's as they are.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  Whatever APIRoute takes.
-        super().__init__(*args, **kwargs)
-        if _plain(self.dependant) and self.response_field is not None:
-            self._plan()
+    __slots__ = ("_ways", "app")
 
-    def _plan(self) -> None:
-        """Put the quick way before the general one, for good."""
-        wanted, field = self.dependant, self.response_field
-        general, endpoint, status = self.app, self.endpoint, self.status_code or 200
-        dependencies: list[tuple[str, Dependency]] = [
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        self.app = app
+        known = [route for route in routes if isinstance(route, Route)]
+        methods = {method for route in known for method in route.methods or ()}
+        self._ways = {method: _Ways([one for one in known if method in (one.methods or ())]) for method in methods}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Answer one request, or hand it on as it came.
+        """
+        ways = self._ways.get(scope.get("method", ""))
+        plan = ways.find(scope) if ways is not None else None
+        if plan is None:
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        try:
+            told = await plan.run(request)
+        except _Odd:
+            await self.app(scope, _again(await request.body(), receive), send)
+            return
+        except Exception as error:
+            handler = problems.handler(error)
+            if handler is None:
+                raise
+            told = await handler(request, error)
+        if isinstance(told, Response):
+            await told(scope, receive, send)
+        else:
+            await _answer(send, *told)
+
+
+class _Ways:
+    """The routes of one method as one expression, in their order, those without a plan among them."""
+
+    __slots__ = ("_expression", "_plans")
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._plans: dict[int, tuple[_Plan | None, tuple[str, ...]]] = {}  # by the group that a route is
+        forms, group = [], 1
+        for route in routes:
+            names = tuple(route.path_regex.groupindex)
+            forms.append(f"({_NAME.sub('(', route.path_regex.pattern.removeprefix('^').removesuffix('$'))})")
+            self._plans[group] = _plan(route), names
+            group += 1 + route.path_regex.groups
+        self._expression = re.compile("|".join(forms))
+
+    def find(self, scope: Scope) -> _Plan | None:
+        """Return the plan for a path, whose parameters are put into the scope."""
+        path: str = scope["path"]
+        found = self._expression.fullmatch(path.removeprefix(scope.get("root_path", "")))
+        if found is None:
+            return None
+        at: int = found.lastindex  # type: ignore[assignment]  # the route's own group is the last to end
+        plan, names = self._plans[at]
+        if plan is not None:
+            scope["path_params"] = {name: found[at + n] for n, name in enumerate(names, 1)}
+        return plan
+
+
+class _Plan:
+    """What one route needs, and in which order."""
+
+    __slots__ = ("_asking", "_body", "_dependencies", "_endpoint", "_field", "_path", "_status", "_telling")
+
+    def __init__(self, route: APIRoute) -> None:
+        wanted = route.dependant
+        self._endpoint, self._field, self._status = route.endpoint, route.response_field, route.status_code or 200
+        self._dependencies: list[tuple[str, _Dependency]] = [
             (one.name or "", one.call) for one in wanted.dependencies if one.call is not None
         ]
-        path = [(one.name, one.alias, one) for one in wanted.path_params]
-        body = [(one.name, one) for one in wanted.body_params]
-        asking, telling = wanted.request_param_name, wanted.response_param_name
+        self._path = [(one.name, one.alias, one) for one in wanted.path_params]
+        self._body = [(one.name, one) for one in wanted.body_params]
+        self._asking, self._telling = wanted.request_param_name, wanted.response_param_name
 
-        async def arguments(request: Request) -> dict[str, Any]:
-            """What the endpoint takes; refusals of dependencies pass, everything else that is amiss is odd."""
-            content = _content(request.scope, await request.body()) if body else _ABSENT
-            found: dict[str, Any] = {name: await call(request) for name, call in dependencies}
-            for name, alias, one in path:
-                found[name] = _valid(one, request.scope["path_params"].get(alias))
-            for name, one in body:
-                found[name] = _valid(one, content)
-            if asking:
-                found[asking] = request
-            return found
+    async def run(self, request: Request) -> _Told:
+        """Do what the route does; raise what its dependencies or its endpoint raise, and `_Odd` for all else amiss."""
+        given = await self._arguments(request)
+        status = self._status
+        if self._telling is not None:
+            given[self._telling] = hint = Response(status_code=status)
+            told = await self._endpoint(**given)
+            status = hint.status_code
+        else:
+            told = await self._endpoint(**given)
+        if isinstance(told, Response):
+            return told
+        assert self._field is not None  # noqa: S101  `_plan` has seen to it that there is one, or a response.
+        value, errors = self._field.validate(told, {}, loc=("response",))
+        if errors:
+            raise ResponseValidationError(errors=errors, body=told)
+        return status, self._field.serialize_json(value)
 
-        async def quick(scope: Scope, receive: Receive, send: Send) -> None:
-            request = Request(scope, receive, send)
-            try:
-                given = await arguments(request)
-            except _Odd:
-                await general(scope, _again(await request.body(), receive), send)
-                return
-            hint = Response(status_code=status)
-            if telling is not None:
-                given[telling] = hint
-            told = await endpoint(**given)
-            if isinstance(told, Response):
-                await told(scope, receive, send)
-                return
-            value, errors = field.validate(told, {}, loc=("response",))  # type: ignore[union-attr]  # asked in __init__
-            if errors:
-                raise ResponseValidationError(errors=errors, body=told)
-            await _answer(send, hint.status_code, field.serialize_json(value))  # type: ignore[union-attr]  # as above
+    async def _arguments(self, request: Request) -> dict[str, Any]:
+        """What the endpoint takes; refusals of dependencies pass, everything else that is amiss is odd."""
+        content = _content(request.scope, await request.body()) if self._body else _ABSENT
+        found: dict[str, Any] = {name: await call(request) for name, call in self._dependencies}
+        for name, alias, one in self._path:
+            found[name] = _valid(one, request.scope["path_params"].get(alias))
+        for name, one in self._body:
+            found[name] = _valid(one, content)
+        if self._asking:
+            found[self._asking] = request
+        return found
 
-        self.app: ASGIApp = quick
+
+def _plan(route: Route) -> _Plan | None:
+    """A plan for a route of plain path parameters that takes what is plain, and gives a model or a response."""
+    if not isinstance(route, APIRoute) or not _plain(route.dependant):
+        return None
+    texts = all(isinstance(one, StringConvertor) for one in route.param_convertors.values())
+    given = get_type_hints(route.endpoint).get("return")
+    responds = isinstance(given, type) and issubclass(given, Response)
+    return _Plan(route) if texts and (responds or route.response_field is not None) else None
 
 
 def _plain(wanted: Dependant) -> bool:

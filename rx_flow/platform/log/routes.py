@@ -17,7 +17,6 @@ from rx_flow.auth.log.running import Logs
 from rx_flow.auth.problems import problems
 from rx_flow.auth.site import Here, Site, recording
 from rx_flow.auth.wire.edge import CACHE
-from rx_flow.auth.wire.swift import Swift
 from rx_flow.law.refusals import Code
 from rx_flow.platform.log import reading
 from rx_flow.platform.log.readers import Asker
@@ -28,7 +27,7 @@ from rx_flow.tlog import checkpoint, policy, proof, tiles
 from rx_flow.tlog.faults import Broken
 from rx_flow.tlog.tiles import Tile
 
-router = APIRouter(prefix="/audit", tags=["审计日志 audit log"], route_class=Swift)
+router = APIRouter(prefix="/audit", tags=["审计日志 audit log"])
 
 SECONDS_MAX: Final = 30.0
 _SECONDS: Final = b"public, max-age=1"
