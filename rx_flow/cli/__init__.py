@@ -43,11 +43,13 @@ declare(
     app,
     "evidence",
     "rx_flow.cli.proof.evidence:evidence",
-    zh="由平台出具一张处方的证据包：文书、证书、吊销列表、审计记录，供任何人离线核验；出具本身写入审计日志。\n\n"
+    zh="由平台出具一张处方的证据包：文书、证书、吊销列表、审计记录，供任何人离线核验；出具本身写入审计日志。"
+    "有文书的签名证书在其入库之前已吊销的，照常出具并指明，退出码为 3。\n\n"
     "例：rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.zip --withhold-patient\n\n"
     "例：rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.pdf --pdf",
     en="Give out what proves a prescription: documents, certificates, revocation lists, audit entries, for anybody to "
-    "judge offline; that it was given out is itself an entry.\n\n"
+    "judge offline; that it was given out is itself an entry. Where a signer's certificate was revoked before a "
+    "document was recorded, it is given out too, and says so: exit code 3.\n\n"
     "Example: rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.zip --withhold-patient\n\n"
     "Example: rx-flow evidence 350100-0123456789ABCDEF --data data --out rx.pdf --pdf",
 )

@@ -203,7 +203,7 @@ def _supposed(discounted: Sequence[int]) -> list[Fact]:
     if not discounted:
         return []
     zh, en = _uncounted(discounted)
-    return [Fact(f"{zh}：此处只判断若其成立是否合规", f"{en}: judged as if it did")]
+    return [Fact(f"{zh}：此处只判断若其成立是否合规", f"{en}: judged as if all did")]
 
 
 def _basis(discounted: Sequence[int]) -> Fact | None:
@@ -216,8 +216,9 @@ def _basis(discounted: Sequence[int]) -> Fact | None:
 
 def _uncounted(discounted: Sequence[int]) -> Fact:
     """Which documents do not count."""
-    zh, en = "、".join(map(str, discounted)), ", ".join(map(str, discounted))
-    return Fact(f"文书 {zh} 不计", f"document {en} does not count")
+    numbers = [str(one) for one in discounted]
+    en = f"documents {', '.join(numbers)} do" if numbers[1:] else f"document {numbers[0]} does"
+    return Fact(f"文书 {'、'.join(numbers)} 不计", f"{en} not count")
 
 
 def _of(body: bytes, rx: str, name: str) -> None:

@@ -4,6 +4,7 @@ What a report says in Chinese and English: the titles of the steps, and the reas
 
 from __future__ import annotations
 
+from rx_flow.crypto.errors import Reason
 from rx_flow.evidence.faults import Fault
 from rx_flow.evidence.verify import Outcome, Step
 
@@ -67,5 +68,7 @@ def reason(code: str) -> tuple[str, str]:
     """
     if code in set(Fault):
         return FAULTS[Fault(code)]
+    if code == Reason.CERTIFICATE_REVOKED:
+        return ("签名证书此前已吊销", "the signer's certificate had been revoked before")
     words = code.replace("_", " ")
     return (f"密码学核验不通过（{words}）", words)

@@ -5,16 +5,14 @@ The demonstration, played once as a user plays it: every end is reached, machine
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
+from commanded import TAMPERED, rx_flow
 
 from rx_flow.auth.telling.sentences import tell
 from rx_flow.auth.telling.templates import Language
@@ -26,39 +24,6 @@ from rx_flow.law.standing import SHANGHAI
 from rx_flow.law.transitions import TRANSITIONS
 from rx_flow.record import audit
 from rx_flow.record.database import Database
-
-ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-TAMPERED = next(at for at, case in enumerate(CASES) if case.caught)
-
-
-def rx_flow(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  Our own command.
-        [sys.executable, "-P", "-m", "rx_flow", *arguments],
-        capture_output=True,
-        input=stdin,
-        text=True,
-        check=False,
-        timeout=600,
-        env=ENVIRONMENT,
-    )
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo") / "data"
-
-
-@pytest.fixture(scope="module")
-def ran(data: Path) -> subprocess.CompletedProcess[str]:
-    return rx_flow("demo", "--json", "--data", str(data))
-
-
-@pytest.fixture(scope="module")
-def prescriptions(ran: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    assert ran.returncode == 0, ran.stderr
-    found: list[dict[str, Any]] = json.loads(ran.stdout)["prescriptions"]
-    return found
 
 
 def entries(data: Path, *filters: str) -> list[dict[str, Any]]:

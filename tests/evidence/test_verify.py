@@ -210,7 +210,7 @@ def test_a_document_whose_signer_was_revoked_before_does_not_count_and_all_else_
     rests = "; its own signature holds, but it rests on what does not: document 1 does not count"
     assert all(other.endswith(rests) for other in others)
     law = next(one for one in report.results if one.step is Step.LAW)
-    assert law.facts[-1].en == "document 1 does not count: judged as if it did"
+    assert law.facts[-1].en == "document 1 does not count: judged as if all did"
 
 
 def test_every_document_that_does_not_count_is_named(bundles: Bundles) -> None:

@@ -13,17 +13,19 @@ import typer
 from rx_flow.cli import sites
 from rx_flow.cli.language import tr
 from rx_flow.cli.proof import private, sheet
-from rx_flow.cli.proof.verify import told
+from rx_flow.cli.proof.verify import lines, told
 from rx_flow.cli.sites import Data, Keys, Url
 from rx_flow.cli.trouble import Trouble
 from rx_flow.config import Settings
 from rx_flow.evidence.manifest import Purpose
-from rx_flow.evidence.verify import verify
+from rx_flow.evidence.verify import Result, verify
 from rx_flow.law.standing import Actor, Role, RxId
 from rx_flow.opening import open_keys
 from rx_flow.platform.exporting import Wanted, export
 from rx_flow.platform.vault import Vault
 from rx_flow.record.audit import Origin
+
+DISCOUNTED = 3  # the exit code for a bundle that was written and has documents that do not count
 
 
 def evidence(
@@ -51,7 +53,12 @@ def evidence(
     keys: Keys = None,
     database_url: Url = None,
 ) -> None:
-    """Write a bundle, or the sheet, that has just been judged as a stranger would."""
+    """
+    Write a bundle, or the sheet, that has just been judged as a stranger would; nothing that does not hold.
+
+    But for documents whose signers' certificates were revoked before they were recorded: these are named on stderr, and
+    the exit code is 3.
+    """
     if pdf:
         if withhold_patient:
             detail = tr("处方笺写有患者信息", "a sheet says who the patient is")
@@ -73,13 +80,25 @@ def evidence(
             origin=Origin(me.code, ""),
             now=now,
         )
-    failed = verify(bundle, (folder / "root.pem").read_bytes(), now=now).failed
-    if failed is not None:
+    report = verify(bundle, (folder / "root.pem").read_bytes(), now=now)
+    failed = report.failed
+    # A court asks about a prescription that a stolen key signed above all: given out, with what does not count said.
+    if failed is not None and report.discounted is None:
         raise Trouble(failed.code, tr("证据不成立，未写出", "it does not hold, and was not written"), told(failed))
     private.write(out, bundle)
     _tell(out, len(bundle))
+    if failed is not None:
+        _warn(failed)
+        raise typer.Exit(DISCOUNTED)
 
 
 def _tell(out: Path, size: int) -> None:
     typer.echo(tr(f"已写出 {out}（{size} 字节）", f"{out}: {size} bytes"))
     typer.echo(tr(f"核验：rx-flow verify {out} --root ROOT.pem", f"judge it: rx-flow verify {out} --root ROOT.pem"))
+
+
+def _warn(failed: Result) -> None:
+    """Say aloud what does not count: whoever hands the file over has to know."""
+    typer.echo(tr("注意：已写出，但证据不成立", "NOTE: it was written, but the evidence does not hold"), err=True)
+    for line in lines(failed):
+        typer.echo(line, err=True)

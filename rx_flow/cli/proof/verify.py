@@ -60,9 +60,8 @@ def _read(path: Path, most: int) -> bytes:
 
 def _print(report: Report) -> None:
     for one in report.results:
-        typer.echo(f"{one.number:>2}  {_say(OUTCOMES[one.outcome])}  {_say(STEPS[one.step])}{_why(one)}")
-        for fact in one.facts:
-            typer.echo(f"      {_say(fact)}")
+        for line in lines(one):
+            typer.echo(line)
     typer.echo("")
     if report.failed is not None:
         typer.echo(tr("证据不成立", "The evidence does not hold"))
@@ -70,6 +69,12 @@ def _print(report: Report) -> None:
     left = [one for one in report.results if one.outcome is Outcome.UNCHECKED]
     more = tr("（未核验：", " (not checked: ") + ", ".join(_say(STEPS[one.step]) for one in left) + tr("）", ")")
     typer.echo(tr(f"处方 {report.rx} 的证据成立", f"The evidence of {report.rx} holds") + (more if left else ""))
+
+
+def lines(one: Result) -> list[str]:
+    """Return what is said of a step: its number, what became of it, and what is worth reading."""
+    first = f"{one.number:>2}  {_say(OUTCOMES[one.outcome])}  {_say(STEPS[one.step])}{_why(one)}"
+    return [first, *(f"      {_say(fact)}" for fact in one.facts)]
 
 
 def _why(one: Result) -> str:
