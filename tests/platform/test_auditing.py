@@ -5,18 +5,41 @@ What auditors ask the platform over HTTP: answered to auditors alone, on the rec
 # ruff: noqa: ANN401  JSON.
 from __future__ import annotations
 
+import asyncio
+import shutil
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
-from platform_world import AILMENT, CARD, DOCTOR, HOSPITAL, NAME, NOW, PHARMACY, PLATFORM, World, problem
+from platform_world import (
+    AILMENT,
+    CARD,
+    DOCTOR,
+    HOSPITAL,
+    NAME,
+    NOW,
+    OTHER_DOCTOR,
+    PHARMACY,
+    PLATFORM,
+    REVIEWER,
+    Keys,
+    World,
+    problem,
+    world,
+)
 from sqlalchemy import text
 
 from rx_flow.auth.log import parties
+from rx_flow.crypto.packages import open_package, seal
+from rx_flow.crypto.pki import renewal
+from rx_flow.crypto.pki.lists import Why
 from rx_flow.law.prescription import Patient
 from rx_flow.law.standing import State
 from rx_flow.platform.log import readers
+from rx_flow.record import audit, dossier
 from rx_flow.record.log import checkpoints
 from rx_flow.tlog import note
 
@@ -25,6 +48,10 @@ AREA = "350100"
 
 @pytest.fixture
 def auditor(w: World) -> dict[str, str]:
+    return read_by(w)
+
+
+def read_by(w: World) -> dict[str, str]:
     secret = w.site.keyring.access_token_secret
     token = readers.grant(secret, PLATFORM, "chen", now=NOW, lifetime=timedelta(days=2))
     return {"authorization": f"Bearer {token}"}
@@ -198,6 +225,77 @@ async def test_a_timeline_names_what_was_altered(w: World, auditor: dict[str, st
     assert told["breaks"] == [1]
 
 
+def signatures(answer: Any) -> dict[str, tuple[str, str]]:
+    return {
+        one["entry"]["action"]: (one["signature"]["found"], one["signature"]["why"])
+        for one in answer["entries"]
+        if one["entry"]["document"]
+    }
+
+
+GOOD, RESTS, MISSING = ("verified", ""), ("verified", "rests_on_failed"), ("failed", "missing")
+
+
+async def test_a_signer_s_revocation_undoes_that_document_alone(
+    keys: Keys, fresh_database: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(keys.folder, tmp_path / "keys")
+    async with world(Keys(folder), fresh_database("record", "auth", "platform")) as w:
+        rx = await w.at(State.CLAIMED)
+        w.wait(hours=1)
+        renewal.revoke(
+            folder, REVIEWER, Why.KEY_COMPROMISE, now=w.now, passphrase=w.keys.passphrase, since=NOW - timedelta(days=1)
+        )
+        w.site.trust.refresh(folder)
+        told = await ask(w, read_by(w), f"prescriptions/{rx}/timeline")
+
+    revoked = ("failed", "certificate_revoked")
+    assert signatures(told) == {"submit": GOOD, "approve": revoked, "release": RESTS, "claim": RESTS}
+    texts = [one["signature"]["text"] for one in told["entries"][:3]]
+    assert texts == ["已核验", "核验不通过：证书已吊销", "已核验：所依据的在前文书不成立"]
+
+
+async def test_a_document_put_into_a_package_in_place_of_another_leaves_the_others_standing(
+    w: World, auditor: dict[str, str]
+) -> None:
+    rx = await w.at(State.CLAIMED)
+    first = (await w.site.db.read(dossier.packages, rx))[0]
+    _, *others = open_package(first.body, w.keys.ring(PLATFORM).opening, rx=rx)
+    forged = w.sign(OTHER_DOCTOR, "prescription", rx, {"action": "submit"}, seq=1, prev="")
+    body = seal([forged.raw, *others, "x"], w.keys.trust.reader(PLATFORM, w.now), rx=rx)
+
+    await altered(w, "package", "UPDATE package SET body = :body WHERE rx = :rx AND first_seq = 1", rx=rx, body=body)
+    told = signatures(await ask(w, auditor, f"prescriptions/{rx}/timeline"))
+    assert told == {"submit": MISSING, "approve": RESTS, "release": RESTS, "claim": RESTS}
+
+    await altered(w, "document", "UPDATE document SET seq = 7 WHERE rx = :rx AND seq = 3", rx=rx)
+    told = signatures(await ask(w, auditor, f"prescriptions/{rx}/timeline"))
+    assert told == {"submit": MISSING, "approve": RESTS, "release": ("failed", "out_of_place"), "claim": told["claim"]}
+
+    await altered(w, "package", "UPDATE package SET body = 'x' WHERE rx = :rx AND first_seq = 1", rx=rx)
+    told = signatures(await ask(w, auditor, f"prescriptions/{rx}/timeline"))
+    assert {told["submit"], told["approve"]} == {("failed", "bad_json")}
+
+    await altered(w, "package", "DELETE FROM package WHERE rx = :rx", rx=rx)
+    told = signatures(await ask(w, auditor, f"prescriptions/{rx}/timeline"))
+    assert set(told.values()) == {MISSING}
+
+
+async def altered(w: World, table: str, statement: str, **values: Any) -> None:
+    """What somebody with the database's password does, behind the application's back."""
+
+    def behind(tx: Any) -> None:
+        if tx.dialect.name == "sqlite":
+            wanted = text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :name")
+            for name in tx.scalars(wanted, {"name": table}).all():
+                tx.execute(text(f"DROP TRIGGER {name}"))
+        else:
+            tx.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+        tx.execute(text(statement), values)
+
+    await w.site.db.transact(behind)
+
+
 async def test_asking_of_what_is_not_there_leaves_no_chain(w: World, auditor: dict[str, str]) -> None:
     answer = await w.client.get(f"/audit/prescriptions/{AREA}-7M2K9Q4T1V8B3XHR/timeline", headers=auditor)
 
@@ -236,3 +334,37 @@ async def test_gaps_are_told(w: World, auditor: dict[str, str]) -> None:
     span["until"] = (NOW + timedelta(days=40)).isoformat()
     long = await w.client.get("/audit/gaps", params=span, headers=auditor)
     assert problem(long) == (422, "malformed")
+
+
+async def test_a_long_reading_holds_nobody_up(w: World, auditor: dict[str, str]) -> None:
+    """Twenty thousand entries are read of, and the loop that answers everybody never stands still meanwhile."""
+    rx = await w.at(State.CLAIMED)
+    await w.site.db.transact(_copied, rx, 20_000)
+    span = {"since": (NOW - timedelta(days=1)).isoformat(), "until": (NOW + timedelta(days=30)).isoformat()}
+    for path, asked in (("gaps", span), ("report", {"day": "2026-11-23"})):
+        began, answered, longest = monotonic(), 0, 0.0
+        reading = asyncio.create_task(w.client.get(f"/audit/{path}", params=asked, headers=auditor))
+        while not reading.done():
+            asking = monotonic()
+            await asyncio.sleep(0)
+            assert (await w.client.get("/pki/")).status_code == 200
+            longest = max(longest, monotonic() - asking)
+            answered += 1
+        took = monotonic() - began
+        assert (await reading).status_code == 200
+        assert answered > 20, (path, answered, took)
+        assert longest < took / 3, (path, longest, took)
+
+
+def _copied(tx: Any, rx: str, count: int) -> None:
+    """So many entries of that day, as if one prescription had been looked at again and again."""
+    last = audit.entries(tx, rx=rx, limit=1)[0]
+    columns = ("area", "chain", "rx", "prev", "body", "recorded_at", "action", "outcome")
+    tx.execute(
+        text(
+            f"WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < :count) "  # noqa: S608  names
+            f"INSERT INTO audit_entry ({', '.join(columns)}, seq, digest) "
+            f"SELECT {', '.join(columns)}, seq + k, prev FROM audit_entry, n WHERE chain = :rx AND seq = :seq"
+        ),
+        {"count": count, "rx": rx, "seq": last.seq},
+    )

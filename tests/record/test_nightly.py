@@ -19,6 +19,7 @@ from walking import PHARMACY, available, rx_of, step
 
 from rx_flow.law.standing import SHANGHAI, Actor, Role
 from rx_flow.record import audit
+from rx_flow.record.apart import REST_SECONDS, Pace, Stopped
 from rx_flow.record.audit import Entry, Origin
 from rx_flow.record.database import Database
 from rx_flow.record.log import nightly
@@ -29,9 +30,7 @@ from rx_flow.record.log.nightly import (
     AGAIN,
     GRACE,
     Nightly,
-    Pace,
     Result,
-    Stopped,
     begin_of,
     lock_key,
     night_of,
@@ -373,7 +372,7 @@ def test_a_breath_rests_as_long_as_the_work_took_and_ends_a_site_that_stops() ->
     for ms in (0, 1, 4, 5, 6, 11):  # rests at the first breath, and five milliseconds after each rest
         now[0] = 10.0 + ms / 1000 + 1e-6 * ms
         pace()
-    assert rested == [nightly.REST_SECONDS] * 3
+    assert rested == [REST_SECONDS] * 3
     assert pace.count == 6
     stop.set()
     with pytest.raises(Stopped):

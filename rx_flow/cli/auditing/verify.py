@@ -30,12 +30,13 @@ from rx_flow.config import Kind, Settings, log_domain, read_guards
 from rx_flow.law.standing import Actor
 from rx_flow.opening import comparison, open_keys
 from rx_flow.platform.log.reading import cosigned
+from rx_flow.record.apart import Pace
 from rx_flow.record.log import checkpoints, store
 from rx_flow.record.log.chains import Chains
 from rx_flow.record.log.comparing import Found, nobody
 from rx_flow.record.log.files import fetching
 from rx_flow.record.log.guard import Guard, RolledBack, guard_of
-from rx_flow.record.log.nightly import Pace, Result, record
+from rx_flow.record.log.nightly import Result, record
 from rx_flow.record.log.store import FIRST_EPOCH, Log
 from rx_flow.tlog import checkpoint, note, policy
 from rx_flow.tlog.faults import Broken, Fault

@@ -3,6 +3,7 @@ The platform's doors for auditors: entries by any question, timelines, accesses,
 
 Every reading is itself one entry, in the reader's own chain; a timeline opens documents, so that it stands in the
 prescription's. What is read never tells who a patient is: an identity number comes in a body and goes no further.
+What can take long is read apart from the event loop, also where the database is read in it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from rx_flow.auth.doors import Day, Moment, Rx
 from rx_flow.auth.log.parties import log_keys
@@ -24,12 +26,25 @@ from rx_flow.law.refusals import Code, Refused
 from rx_flow.law.standing import Actor, Role, RxId, span
 from rx_flow.platform.auditing import marks
 from rx_flow.platform.auditing import timeline as _timeline
-from rx_flow.platform.auditing.shapes import Entries, GapOut, Gaps, MarkedOut, Pseudonym, ReportOut, TimelineOut, Whose
+from rx_flow.platform.auditing.shapes import (
+    Entries,
+    Explain,
+    GapOut,
+    Gaps,
+    MarkedOut,
+    Pseudonym,
+    ReportOut,
+    Say,
+    TimelineOut,
+    Whose,
+)
 from rx_flow.platform.log.readers import Asker
 from rx_flow.platform.log.reading import READ
 from rx_flow.platform.vault import Vault
 from rx_flow.record import audit
-from rx_flow.record.audit import Entry, Outcome
+from rx_flow.record.apart import read_apart
+from rx_flow.record.audit import Entry, Outcome, Recorded
+from rx_flow.record.log.comparing import Breathe, nobody
 from rx_flow.record.reading import gaps as _gaps
 from rx_flow.record.reading.pages import LIMIT_MAX, READS, Question, page
 from rx_flow.record.reading.report import report as _report
@@ -82,8 +97,12 @@ async def _asked(site: Site, asker: Actor, purpose: str, rx: str | None = None) 
     await site.db.transact(audit.append, Entry(site.clock(), site.origin(), asker, READ, about, purpose=purpose))
 
 
-def _say(site: Site, language: Language) -> Any:  # noqa: ANN401  A function from an entry to a sentence.
-    return lambda one: tell(one.content, site.directory, language).sentence
+def _say(site: Site, language: Language, breathe: Breathe = nobody) -> Say:
+    def say(one: Recorded) -> str:
+        breathe()
+        return tell(one.content, site.directory, language).sentence
+
+    return say
 
 
 def _question(asked: _When, **other: Any) -> Question:  # noqa: ANN401  Filters of every kind.
@@ -143,7 +162,7 @@ async def accesses(whose: Whose, asker: Asker, site: Here, lang: Lang = "zh") ->
     return Entries.of(found, _say(site, lang))
 
 
-def _explain(language: Language) -> Any:  # noqa: ANN401  A function from a mark to words.
+def _explain(language: Language) -> Explain:
     return lambda one: marks.say(one, language)
 
 
@@ -153,19 +172,17 @@ async def timeline(rx: Rx, asker: Asker, site: Here, lang: Lang = "zh") -> Timel
     一张处方的全过程，逐条注明签名、日志收录与见证。The way of a prescription in words, with marks for each entry.
     """
     await _asked(site, asker, "timeline", rx)
-    found = await site.db.read(
-        _timeline.timeline,
-        rx,
-        keys=partial(log_keys, site.settings.keys, site.code),
-        policy=site.logs.policy if site.logs is not None else _NO_POLICY,
-        vault=Vault(site.keyring, site.trust),
-        now=site.clock(),
-    )
-    assert found is not None  # noqa: S101  it has the entry that was just written
-    say, explain = _say(site, lang), _explain(lang)
-    return TimelineOut(
-        rx=rx, breaks=list(found.breaks), entries=[MarkedOut.marked(one, say, explain) for one in found.entries]
-    )
+    policy = site.logs.policy if site.logs is not None else _NO_POLICY
+    keys, vault = partial(log_keys, site.settings.keys, site.code), Vault(site.keyring, site.trust)
+
+    def read(tx: Connection, breathe: Breathe) -> TimelineOut:
+        found = _timeline.timeline(tx, rx, keys=keys, policy=policy, vault=vault, now=site.clock())
+        assert found is not None  # noqa: S101  it has the entry that was just written
+        say, explain = _say(site, lang, breathe), _explain(lang)
+        marked = [MarkedOut.marked(one, say, explain) for one in found.entries]
+        return TimelineOut(rx=rx, breaks=list(found.breaks), entries=marked)
+
+    return await read_apart(site.settings.database_url, read)
 
 
 @router.get("/report", responses=_RESPONSES)
@@ -182,8 +199,12 @@ async def report(
         raise Refused(Code.MALFORMED, "day")
     await _asked(site, asker, f"report: {day.isoformat()}")
     since, until = span(day)
-    found = await site.db.read(_report, since=since, until=until, now=site.clock())
-    return ReportOut.of(found, _say(site, lang))
+
+    def read(tx: Connection, breathe: Breathe) -> ReportOut:
+        found = _report(tx, since=since, until=until, now=site.clock(), breathe=breathe)
+        return ReportOut.of(found, _say(site, lang, breathe))
+
+    return await read_apart(site.settings.database_url, read)
 
 
 @router.get("/gaps", responses=_RESPONSES)
@@ -200,6 +221,10 @@ async def gaps(
     if not timedelta() <= until - since <= SPAN_MAX:
         raise Refused(Code.MALFORMED, "at most 31 days")
     await _asked(site, asker, f"gaps: {Question(since=since, until=until).words}")
-    found = await site.db.read(_gaps.gaps, since=since, until=until, now=site.clock())
-    late = await site.db.read(_gaps.latecomers, since=since, until=until)
-    return Gaps(gaps=[GapOut.of(one) for one in (*found, *late)])
+
+    def read(tx: Connection, breathe: Breathe) -> Gaps:
+        found = _gaps.gaps(tx, since=since, until=until, now=site.clock())
+        late = _gaps.latecomers(tx, since=since, until=until, breathe=breathe)
+        return Gaps(gaps=[GapOut.of(one) for one in (*found, *late)])
+
+    return await read_apart(site.settings.database_url, read)

@@ -9,7 +9,6 @@ sites of one process one reads at a time. Meanwhile SQLite's write-ahead log gro
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections import Counter, deque
@@ -17,8 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from threading import Event
-from time import monotonic, sleep
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -28,6 +25,7 @@ from rx_flow.crypto.errors import Untrusted
 from rx_flow.law.refusals import Code
 from rx_flow.law.standing import SHANGHAI, Actor
 from rx_flow.record import audit
+from rx_flow.record.apart import Pace, read_apart
 from rx_flow.record.audit import Entry, Origin, Outcome
 from rx_flow.record.database import Database
 from rx_flow.record.log.comparing import Breathe, Found
@@ -44,7 +42,6 @@ FIRST_MAX: Final = 5  # places that an entry names; `rx-flow audit reconcile` na
 # Who starts after the hour makes up for the night, but not at once: whoever only looks in is not slowed.
 GRACE: Final = timedelta(minutes=2)
 AGAIN: Final = timedelta(minutes=10)  # after a run that came to no end
-WORK_SECONDS, REST_SECONDS = 0.005, 0.005
 RUNS_MAX: Final = 200
 _NIGHT = re.compile(r"nightly (\d{4}-\d{2}-\d{2}): ")
 _NO_MOMENT: Final = datetime.fromtimestamp(0, UTC)
@@ -60,12 +57,6 @@ _RUNS = Prepared(
     .limit(RUNS_MAX)
 )
 _BEFORE = Prepared(select(_a.seq).where(_a.recorded_at < bindparam("moment")).limit(1))
-
-
-class Stopped(Exception):  # noqa: N818  It says what is the case.
-    """
-    The site stops while it reads; the night is made up for after the next start.
-    """
 
 
 @dataclass(slots=True)
@@ -181,28 +172,6 @@ def _run(body: bytes) -> Run | None:
 
 
 @dataclass(slots=True)
-class Pace:
-    """
-    Lets others work in between: rests as long as it has worked, and ends where the site stops.
-    """
-
-    stop: Event
-    watch: Callable[[], float] = monotonic
-    rest: Callable[[float], None] = sleep
-    count: int = 0
-    _since: float = 0.0  # so that the first breath is a rest
-
-    def __call__(self) -> None:
-        """Take a breath."""
-        self.count += 1
-        if self.stop.is_set():
-            raise Stopped
-        if self.watch() - self._since >= WORK_SECONDS:
-            self.rest(REST_SECONDS)
-            self._since = self.watch()
-
-
-@dataclass(slots=True)
 class Nightly:
     """
     One site's nightly run, at `at` (Shanghai). `url` is its database, opened apart for the reading.
@@ -278,25 +247,11 @@ class Nightly:
 
     async def _read(self) -> Result:
         """Compare in the reading thread; when cancelled, wait for it to stop."""
-        stop = Event()
-        reading = asyncio.get_running_loop().run_in_executor(_reader, self._look, stop)
-        try:
-            await asyncio.wait({reading})
-        finally:
-            stop.set()
-            await asyncio.wait({reading})
-            reading.exception()  # a run that was stopped has nobody to tell
-        return reading.result()
+        return await read_apart(self.url, self._look, readers=_reader)
 
-    def _look(self, stop: Event) -> Result:
-        pace, result = Pace(stop), Result()
-        if stop.is_set():
-            raise Stopped
-        apart = Database.open(self.url)
-        try:
-            apart.look(lambda tx: result.exhaust(self.compare(tx, pace)))
-        finally:
-            apart.close()
+    def _look(self, tx: Connection, pace: Pace) -> Result:
+        result = Result()
+        result.exhaust(self.compare(tx, pace))
         result.looked_at = pace.count
         return result
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from rx_flow.record.audit import Recorded
 from rx_flow.record.log import tables
+from rx_flow.record.log.comparing import Breathe, nobody
 from rx_flow.record.statements import Prepared
 from rx_flow.record.tables import audit_entry
 
@@ -87,13 +88,14 @@ _ENTRIES = Prepared(
 )
 
 
-def each(tx: Connection, since: datetime, until: datetime) -> Iterator[Recorded]:
+def each(tx: Connection, since: datetime, until: datetime, *, breathe: Breathe = nobody) -> Iterator[Recorded]:
     """
     Yield what was recorded from `since` (included) to `until` (not), the oldest first, a page at a time in memory.
     """
     place: dict[str, Any] = {"since": since, "area": "", "chain": "", "seq": 0}
     while rows := _ENTRIES.all(tx, {**place, "until": until, "count": _PAGE}):
         for row in rows:
+            breathe()
             yield Recorded(*row)
         last = Recorded(*rows[-1])
         place = {"since": last.recorded_at, "area": last.area, "chain": last.chain, "seq": last.seq}
@@ -125,12 +127,14 @@ def late(one: Recorded, *, by: timedelta = LATE) -> Gap | None:
     return Gap(Kind.LATE, one.area, one.chain, one.seq, one.recorded_at, done)
 
 
-def latecomers(tx: Connection, *, since: datetime, until: datetime, by: timedelta = LATE) -> tuple[Gap, ...]:
+def latecomers(
+    tx: Connection, *, since: datetime, until: datetime, by: timedelta = LATE, breathe: Breathe = nobody
+) -> tuple[Gap, ...]:
     """
     Return the first thousand entries of that time that came more than `by` after the act; reads all of them.
     """
     found: list[Gap] = []
-    for one in each(tx, since, until):
+    for one in each(tx, since, until, breathe=breathe):
         if (gap := late(one, by=by)) is not None:
             found.append(gap)
             if len(found) == FOUND_MAX:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, or_, select
 from rx_flow.law.refusals import Code
 from rx_flow.law.transitions import ACTIONS
 from rx_flow.record.audit import Outcome, Recorded
+from rx_flow.record.log.comparing import Breathe, nobody
 from rx_flow.record.log.epochs import ACTION as NEW_ORIGIN
 from rx_flow.record.log.nightly import ACTION as RECONCILE
 from rx_flow.record.log.sequencer import ALARM, START, STOP
@@ -116,13 +117,21 @@ _STEP = Prepared(
 )
 
 
-def report(tx: Connection, *, since: datetime, until: datetime, now: datetime, by: timedelta = LATE) -> Report:
+def report(
+    tx: Connection,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    by: timedelta = LATE,
+    breathe: Breathe = nobody,
+) -> Report:
     """
     Return what was recorded from `since` to `until`, counted and sorted; `by` is how late an entry may be.
     """
     found = Report(since, until)
     steps: dict[tuple[str, str], bool] = {}
-    for one in each(tx, since, until):
+    for one in each(tx, since, until, breathe=breathe):
         content = one.content
         found.actions[content["action"], content["outcome"]] += 1
         _sort(found, one, content)
