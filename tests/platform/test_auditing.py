@@ -362,7 +362,7 @@ def _copied(tx: Any, rx: str, count: int) -> None:
     columns = ("area", "chain", "rx", "prev", "body", "recorded_at", "action", "outcome")
     tx.execute(
         text(
-            f"WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < :count) "  # noqa: S608  names
+            f"WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < :count) "  # noqa: S608  names of columns
             f"INSERT INTO audit_entry ({', '.join(columns)}, seq, digest) "
             f"SELECT {', '.join(columns)}, seq + k, prev FROM audit_entry, n WHERE chain = :rx AND seq = :seq"
         ),

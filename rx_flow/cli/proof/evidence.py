@@ -66,30 +66,38 @@ def evidence(
         wanted = sheet.Wanted(RxId(rx), data=data, keys=keys, database_url=database_url, purpose=purpose.value)
         _tell(out, sheet.write(wanted, out, now=datetime.now(UTC)))
         return
-    known = sites.directory(data, keys)
+    discounted = _give(Wanted(RxId(rx), purpose, withhold_patient), out, data=data, keys=keys, url=database_url)
+    if discounted is not None:
+        _warn(discounted)
+        raise typer.Exit(DISCOUNTED)
+
+
+def _give(wanted: Wanted, out: Path, *, data: Path, keys: Path | None, url: str | None) -> Result | None:
+    """
+    Write the bundle, and return the step in which documents do not count, None where all do.
+
+    A court asks about what a stolen key signed above all. `Trouble`, and no file, for anything else that does not hold.
+    """
     folder = sites.keys_of(data, keys)
-    me = sites.institution(known, "")
-    trust, keyring = open_keys(Settings(me.code, database_url or sites.database_url(data, me.code), folder))
+    me = sites.institution(sites.directory(data, keys), "")
+    trust, keyring = open_keys(Settings(me.code, url or sites.database_url(data, me.code), folder))
     now = datetime.now(UTC)
-    with sites.opened(data, me.code, url=database_url, keys=keys) as db:
+    with sites.opened(data, me.code, url=url, keys=keys) as db:
         bundle = db.run(
             export,
-            Wanted(RxId(rx), purpose, withhold_patient),
+            wanted,
             Actor(me.code, Role.PLATFORM, me.code),
             vault=Vault(keyring, trust),
             origin=Origin(me.code, ""),
             now=now,
         )
     report = verify(bundle, (folder / "root.pem").read_bytes(), now=now)
-    failed = report.failed
-    # A court asks about a prescription that a stolen key signed above all: given out, with what does not count said.
-    if failed is not None and report.discounted is None:
-        raise Trouble(failed.code, tr("证据不成立，未写出", "it does not hold, and was not written"), told(failed))
+    if report.failed is not None and report.discounted is None:
+        title = tr("证据不成立，未写出", "it does not hold, and was not written")
+        raise Trouble(report.failed.code, title, told(report.failed))
     private.write(out, bundle)
     _tell(out, len(bundle))
-    if failed is not None:
-        _warn(failed)
-        raise typer.Exit(DISCOUNTED)
+    return report.discounted
 
 
 def _tell(out: Path, size: int) -> None:
