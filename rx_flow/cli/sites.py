@@ -27,12 +27,12 @@ Keys = Annotated[Path | None, typer.Option("--keys", help=KEYS_HELP)]
 Url = Annotated[str | None, typer.Option("--database-url", help="postgresql+psycopg://USER@HOST/NAME")]
 
 
-def keys_of(data: Path, keys: Path | None = None) -> Path:
+def keys_of(data: Path | None, keys: Path | None = None) -> Path:
     """Return the folder of keys: the one named, else the data folder's own, else `keys` here."""
     if keys is not None:
         return keys
-    own = data / "keys"
-    return own if own.is_dir() else Path("keys")
+    own = data / "keys" if data is not None else None
+    return own if own is not None and own.is_dir() else Path("keys")
 
 
 def directory(data: Path, keys: Path | None = None) -> Directory:

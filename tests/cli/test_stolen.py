@@ -33,7 +33,7 @@ def stolen(case: dict[str, Any], data: Path, tmp_path_factory: pytest.TempPathFa
 
 def revoke(folder: Path, who: str) -> None:
     how = ("--reason", "key_compromise", "--since", "2020-01-01")
-    done = rx_flow("keys", "revoke", who, *how, "--keys", str(folder / "keys"), "--data", str(folder))
+    done = rx_flow("keys", "revoke", who, *how, "--data", str(folder))
     assert done.returncode == 0, done.stderr
 
 

@@ -39,7 +39,6 @@ from rx_flow.record.database import Database
 PIN = re.compile(r"[0-9]{6,12}")
 DIGITS_MIN = 3  # different ones in a PIN: 000000 and 121212 are among the first that anybody tries
 
-Keys = Annotated[Path, typer.Option("--keys", help=tr("密钥目录", "the folder of keys"))]
 Data = Annotated[
     Path, typer.Option("--data", help=tr("数据目录：写入该机构的审计日志", "the folder of databases: recorded there"))
 ]
@@ -76,21 +75,22 @@ def rotate(
     *,
     purpose: Annotated[Rotated, typer.Option(help=tr("哪一把", "which key"))],
     log: Annotated[str, typer.Option(help=tr("日志名；不写则为全部", "which log; all of them if none"))] = "",
-    keys: Keys = Path("keys"),
+    keys: sites.Keys = None,
     data: Data = Path("data"),
     database_url: Url = None,
 ) -> None:
     """Replace one key of an institution, in its file or its token."""
-    me = sites.institution(Directory.load(keys), code)
+    folder = sites.keys_of(data, keys)
+    me = sites.institution(Directory.load(folder), code)
 
     def certify(name: str, public: PublicKey) -> bytes:
         # The authority's key is touched only for those that need a certificate.
-        certifier = renewal.certifier(keys, code, now=datetime.now(UTC), passphrase=_authority(keys))
+        certifier = renewal.certifier(folder, code, now=datetime.now(UTC), passphrase=_authority(folder))
         return certifier(name, public)
 
-    actor, where = Actor(me.code, me.kind.role, me.code), Place(keys, data, database_url)
-    with _counted(me, actor, where, "open_keys"), unlocking(code), register.held(keys):
-        kept = open_kept(keys / code, read_passphrase(keys, "development"), read_keyring())
+    actor, where = Actor(me.code, me.kind.role, me.code), Place(folder, data, database_url)
+    with _counted(me, actor, where, "open_keys"), unlocking(code), register.held(folder):
+        kept = open_kept(folder / code, read_passphrase(folder, "development"), read_keyring())
         try:
             rotation.rotate(kept, purpose.value, certify=certify, log=log)
         except KeyError:
@@ -104,30 +104,31 @@ def rotate(
 def pin(
     who: Annotated[str, typer.Argument(metavar="WHO", help=tr("人员或机构代码", "a person's or institution's code"))],
     *,
-    keys: Keys = Path("keys"),
+    keys: sites.Keys = None,
     data: Data = Path("data"),
     database_url: Url = None,
 ) -> None:
     """Lock a key with another secret; a wrong one counts and is recorded as when signing."""
-    known = Directory.load(keys)
+    folder = sites.keys_of(data, keys)
+    known = Directory.load(folder)
     person = known.person(who)
     me = sites.institution(known, person.institution if person else who)
-    if person is None and (keys / PASSPHRASE_FILE).exists():
+    if person is None and (folder / PASSPHRASE_FILE).exists():
         title = tr("开发密钥共用一个口令，不能单独更换", "keys for development have one passphrase for all")
-        raise Trouble("unfit", title, str(keys / PASSPHRASE_FILE))
+        raise Trouble("unfit", title, str(folder / PASSPHRASE_FILE))
     old, new = ask(tr("旧口令", "old")), ask(tr("新口令", "new"))
     if sys.stdin.isatty() and ask(tr("再输一次", "new, once more")) != new:
         raise Trouble("malformed", tr("两次输入不一致", "they are not the same"))
     _fit(new, person)
     actor = Actor(person.id, person.role, person.institution) if person else Actor(me.code, me.kind.role, me.code)
-    where = Place(keys, data, database_url)
+    where = Place(folder, data, database_url)
     with _counted(me, actor, where, "change_pin"), unlocking(who):
         if person:
-            rotation.change_pin(keys / me.code, person.id, old, new)
-            if person.id in (pins := development_pins(keys)):
-                write(keys / PINS_FILE, json.dumps({**pins, person.id: new}, indent=1, sort_keys=True).encode())
+            rotation.change_pin(folder / me.code, person.id, old, new)
+            if person.id in (pins := development_pins(folder)):
+                write(folder / PINS_FILE, json.dumps({**pins, person.id: new}, indent=1, sort_keys=True).encode())
         else:
-            rotation.change_passphrase(keys / me.code, old, new)
+            rotation.change_passphrase(folder / me.code, old, new)
     _record(me, actor, "change_pin", "", where)
     typer.echo(tr(f"{who} 的口令已更换", f"{who} has another PIN or passphrase"))
 
@@ -136,20 +137,21 @@ def move(
     code: Code,
     to: Annotated[str, typer.Argument(metavar="TOKEN", help="pkcs11:token=LABEL?module-path=FILE")],
     *,
-    keys: Keys = Path("keys"),
+    keys: sites.Keys = None,
     data: Data = Path("data"),
     database_url: Url = None,
 ) -> None:
     """Bring keys into a token, from where they never come back."""
-    me = sites.institution(Directory.load(keys), code)
-    actor, where = Actor(me.code, me.kind.role, me.code), Place(keys, data, database_url)
+    folder = sites.keys_of(data, keys)
+    me = sites.institution(Directory.load(folder), code)
+    actor, where = Actor(me.code, me.kind.role, me.code), Place(folder, data, database_url)
     try:
         from rx_flow.crypto.keyrings.hsm import InToken  # noqa: PLC0415  python-pkcs11 is an extra
 
         with _counted(me, actor, where, "open_keys"), unlocking(code):
-            token = InToken.open(keys / code, ask(tr("令牌 PIN", "PIN of the token")), to)
+            token = InToken.open(folder / code, ask(tr("令牌 PIN", "PIN of the token")), to)
             try:
-                rotation.into_token(keys / code, read_passphrase(keys, "development"), token)
+                rotation.into_token(folder / code, read_passphrase(folder, "development"), token)
             finally:
                 token.close()
     except ImportError:

@@ -77,17 +77,18 @@ class Found:
 def renew(
     who: WhoArgument,
     *,
-    keys: Keys = Path("keys"),
+    keys: sites.Keys = None,
     data: Data = None,
     database_url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Make new keys and certificates for somebody; running services take them up at their next start."""
-    now, holder = datetime.now(UTC), renewal.holder(Trust.load(keys), who)
-    pin = _pin(keys, holder)
-    with _logs(keys, data, database_url, others=False) as logs:
+    folder = sites.keys_of(data, keys)
+    now, holder = datetime.now(UTC), renewal.holder(Trust.load(folder), who)
+    pin = _pin(folder, holder)
+    with _logs(folder, data, database_url, others=False) as logs:
         with unlocking(who):
-            made = renewal.renew(keys, who, now=now, passphrase=_passphrase(keys), pin=pin)
+            made = renewal.renew(folder, who, now=now, passphrase=_passphrase(folder), pin=pin)
         _record(logs, [(holder, "renew_key", f"certificate {print_}") for print_ in made], now)
     if as_json:
         typer.echo(json.dumps({"who": who, "certificates": list(made)}))
@@ -116,20 +117,21 @@ def revoke(
         str | None,
         typer.Option(help=tr("自何时起密钥可能已失控（北京时间）", "since when it may be in other hands (Shanghai)")),
     ] = None,
-    keys: Keys = Path("keys"),
+    keys: sites.Keys = None,
     data: Data = None,
     database_url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Revoke, publish the new lists, record it, and say what was signed since then: all of it, or nothing."""
+    folder = sites.keys_of(data, keys)
     now = datetime.now(UTC)
     stated = moment(since)
     compromised = reason in {Why.KEY_COMPROMISE, Why.CA_COMPROMISE}
-    with _logs(keys, data, database_url) as logs:
+    with _logs(folder, data, database_url) as logs:
         try:
             with unlocking(what):
                 done = renewal.revoke(
-                    keys, what, reason, now=now, passphrase=_passphrase(keys), since=stated if compromised else None
+                    folder, what, reason, now=now, passphrase=_passphrase(folder), since=stated if compromised else None
                 )
         except ValueError as fault:
             raise Trouble(
@@ -139,7 +141,7 @@ def revoke(
         _record(logs, [(one.who, "revoke_key", _purpose(one)) for one in done if one.who is not None], now)
         from_ = stated or min(one.begins for one in done)
         found = [one for holder in holders for one in _signed(logs, holder, from_)]
-    left = [one.code for one in _everybody(keys) if one.code not in logs]
+    left = [one.code for one in _everybody(folder) if one.code not in logs]
     if as_json:
         told = {"revoked": [_told(one) for one in done], "signed": [_row(one) for one in found], "not_looked_up": left}
         typer.echo(json.dumps(told))
