@@ -343,6 +343,8 @@ def test_cosignatures_stand_under_the_checkpoint_of_their_size(db: Database) -> 
             checkpoints.cosign(tx, AREA, epoch=1, size=1, lines=[line])
         found = [*checkpoints.cosigned(tx, AREA, 1)]
         assert [one.note for one in found] == [checkpoint.add(signed, [line])]
+        checkpoints.cosign(tx, AREA, epoch=1, size=2, lines=[line])  # of none that is known here
+        assert [*checkpoints.cosigned(tx, AREA, 1)] == found
         assert checkpoints.bare(tx, AREA, 1) == signed
         assert checkpoints.bare(tx, AREA, 2) is None
         assert checkpoints.at(tx, AREA, 1, 2) is None
