@@ -87,6 +87,12 @@ class Line:
         raise Unreachable("the answer was lost")
 
 
+def balance(tx: Connection, account: str) -> int:
+    """What stands on an account, in fen, what is pending included."""
+    total = text("SELECT COALESCE(SUM(amount_fen), 0) FROM settlement_ledger WHERE account = :account")
+    return int(tx.scalar(total, {"account": account}) or 0)
+
+
 @dataclass
 class Counter:
     """What stands at a pharmacy's counter: the platform's world, and the insurer."""
@@ -186,8 +192,7 @@ class Counter:
         return self.site.db.look(ledger.year_to_date, self.person(), account, year=self.w.now.year)
 
     def balance(self, account: str) -> int:
-        total = text("SELECT COALESCE(SUM(amount_fen), 0) FROM settlement_ledger WHERE account = :account")
-        return int(self.site.db.look(lambda tx: tx.scalar(total, {"account": account})))
+        return self.site.db.look(balance, account)
 
     def bookings(self, rx: str) -> list[tuple[str, str | None]]:
         """What was booked for a prescription, and what became of it."""

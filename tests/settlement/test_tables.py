@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from counter import balance
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -83,7 +84,7 @@ def test_pending_counts_as_used_and_void_as_never_booked(db: Database) -> None:
     assert used() == YearToDate(100, 700)
     db.run(ledger.void, first, Code.WRONG_STATE, NOW)
     assert used() == YearToDate()
-    assert [db.look(ledger.balance, one) for one in ACCOUNTS] == [0, 0, 0]
+    assert [db.look(balance, one) for one in ACCOUNTS] == [0, 0, 0]
     second = db.run(ledger.book, made("b"))
     db.run(ledger.post, second, State.SETTLED, NOW)
     assert used() == YearToDate(100, 700)
@@ -116,7 +117,7 @@ def test_a_booking_has_one_outcome(db: Database) -> None:
     db.run(ledger.post, booked, State.SETTLED, NOW)
     with pytest.raises(Exception, match=r"(?i)unique|busy"):
         db.run(ledger.void, booked, Code.CONFLICT, NOW)
-    assert db.look(ledger.balance, "patient") == 300
+    assert db.look(balance, "patient") == 300
     db.close()
 
 
