@@ -4,7 +4,7 @@ The verifier of a whole log, as a stream over its tiles and bundles: every leaf,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -212,15 +212,25 @@ def _checkpoint(fetch: Fetch, policy: Policy, ask: Ask, report: Report) -> Check
         return None  # what is wrong with it has been said
 
 
+def vouched(
+    saved: Iterable[bytes], policy: Policy, origin: str, tell: Callable[[Fault, str], None]
+) -> Iterator[Checkpoint]:
+    """
+    Yield which of the checkpoints that somebody has kept a log's key signed; what is wrong with another is told.
+    """
+    for number, signed in enumerate(saved, 1):
+        try:
+            old = checkpoint.verify(signed, policy.logs, origin=origin).checkpoint
+        except Broken as no:
+            tell(no.fault, f"saved checkpoint {number}: {no.where}")
+        else:
+            yield old
+
+
 def _history(claimed: Checkpoint, policy: Policy, saved: Iterable[bytes], report: Report) -> dict[int, list[bytes]]:
     """Return the roots by size that the saved checkpoints give, those that a log's key signed."""
     found: dict[int, list[bytes]] = {}
-    for number, signed in enumerate(saved, 1):
-        try:
-            old = checkpoint.verify(signed, policy.logs, origin=claimed.origin).checkpoint
-        except Broken as no:
-            report.note(no.fault, f"saved checkpoint {number}: {no.where}")
-            continue
+    for old in vouched(saved, policy, claimed.origin, report.note):
         if old.size > claimed.size:
             report.done(Check.SAVED_CHECKPOINTS)
             report.note(Fault.LOG_SHRANK, f"from size {old.size} to {claimed.size}")

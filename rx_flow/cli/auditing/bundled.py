@@ -14,11 +14,11 @@ from rx_flow.cli.trouble import Trouble
 from rx_flow.evidence import container, logged
 from rx_flow.evidence.faults import Unproven
 from rx_flow.evidence.logged import Judged
-from rx_flow.tlog import checkpoint
 from rx_flow.tlog.faults import Broken, Fault
 from rx_flow.tlog.policy import NONE, Policy
 from rx_flow.tlog.report import Check, Why
 from rx_flow.tlog.tiles import CHECKPOINT
+from rx_flow.tlog.verify import vouched
 
 
 def judged(path: Path, trusted: Policy, kept: Saved) -> Verdict:
@@ -51,12 +51,7 @@ def _compare(verdict: Verdict, found: Judged, trusted: Policy, kept: Saved) -> N
     """
     mine = kept.of(found.origin)
     compared = 0
-    for number, saved in enumerate(mine, 1):
-        try:
-            old = checkpoint.verify(saved, trusted.logs, origin=found.origin).checkpoint
-        except Broken as broken:
-            verdict.find(broken.fault, f"saved checkpoint {number}: {broken.where}")
-            continue
+    for old in vouched(mine, trusted, found.origin, verdict.find):
         root = found.roots.get(old.size)
         if root is None:
             verdict.unproven += 1
