@@ -307,8 +307,16 @@ async def test_nothing_to_number_changes_nothing(db: Database, guards: Path) -> 
 async def test_one_who_waits_looks_by_itself(db: Database, guards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process signs: nobody in this one tells."""
     monkeypatch.setattr(sequencer, "LOOK_SECONDS", 0.02)
-    here = made(db, guards)
-    await asyncio.wait_for(here.next(AREA, 60), 5)
+    here, there = made(db, guards), made(db, guards)
+    waiting = asyncio.create_task(here.next(AREA, 60))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await record(db, 1)
+    await there.step()
+    await asyncio.wait_for(waiting, 5)
+    found = db.look(checkpoints.last, AREA, 1)
+    assert found is not None
+    assert found.size == 2  # the entry, and that the other one began
 
 
 def cosigned(root: int, size: int, origin: str = "o") -> Checkpoint:
